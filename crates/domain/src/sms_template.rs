@@ -1,0 +1,109 @@
+//! The text of a message, with a place for the code (W11).
+
+/// Most characters of a template (W11).
+pub const MAX_TEMPLATE_CHARS: usize = 320;
+/// The text used where neither the caller nor the environment gives one (W11).
+const DEFAULT_TEMPLATE: &str = "Your verification code is {{code}}.";
+/// The two spellings of the place for the code.
+const PLACEHOLDERS: [&str; 2] = ["{{code}}", "{{ code }}"];
+/// Stands in for a code when the finished text is checked.
+const SAMPLE_CODE: &str = "123456";
+
+/// A message template that passed every rule of W11. Nothing in it is ever evaluated: it is plain text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmsTemplate(String);
+
+impl Default for SmsTemplate {
+    fn default() -> Self {
+        Self(DEFAULT_TEMPLATE.to_owned())
+    }
+}
+
+impl SmsTemplate {
+    /// Checks a template, as given and again with a sample code filled in.
+    ///
+    /// # Errors
+    /// Says what is wrong, to be put after the name of the field; never repeats the text.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.is_empty() || crate::text::longer_than(text, MAX_TEMPLATE_CHARS) {
+            return Err("must be 1 to 320 characters");
+        }
+        if text.chars().any(|c| c.is_control() && c != '\n') {
+            return Err("must not contain control characters other than line feeds");
+        }
+        let filled = fill(text, SAMPLE_CODE)?;
+        if has_address(text) || has_address(&filled) {
+            return Err("must not contain URLs, domain names or IP addresses");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The message for `code`.
+    pub fn render(&self, code: &str) -> String {
+        PLACEHOLDERS.iter().fold(self.0.clone(), |text, placeholder| text.replace(placeholder, code))
+    }
+
+    /// The template as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Fills in a code, refusing every double brace that does not belong to a place for the code.
+fn fill(text: &str, code: &str) -> Result<String, &'static str> {
+    const FOREIGN: &str = "must not contain double braces other than {{code}}";
+    let mut pieces = text.split("{{");
+    let mut filled = pieces.next().unwrap_or_default().to_owned();
+    if filled.contains("}}") {
+        return Err(FOREIGN);
+    }
+    let mut codes = 0;
+    for piece in pieces {
+        let (name, plain) = piece.split_once("}}").ok_or(FOREIGN)?;
+        if !matches!(name, "code" | " code ") || plain.contains("}}") {
+            return Err(FOREIGN);
+        }
+        codes += 1;
+        filled.push_str(code);
+        filled.push_str(plain);
+    }
+    if codes == 0 {
+        return Err("must contain {{code}}");
+    }
+    Ok(filled)
+}
+
+/// Whether a phone might turn part of `text` into a link (W11).
+fn has_address(text: &str) -> bool {
+    // Judged as it is shown: characters without width must not hide a name.
+    let shown: Vec<char> = text.chars().filter(|c| !has_no_width(*c)).flat_map(char::to_lowercase).collect();
+    let lower: String = shown.iter().collect();
+    lower.contains("://") || lower.contains("www.") || has_domain(&shown) || has_four_dotted_numbers(&lower)
+}
+
+/// Joiners, marks of direction, variation selectors, and the combining accents that stand behind a letter.
+fn has_no_width(c: char) -> bool {
+    matches!(c, '\u{AD}' | '\u{300}'..='\u{36F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{2069}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}')
+}
+
+/// A full stop directly between a letter or digit and two or more letters.
+fn has_domain(text: &[char]) -> bool {
+    text.windows(4).any(|window| match window {
+        [before, '.', first, second] => {
+            before.is_alphanumeric() && first.is_alphabetic() && second.is_alphabetic()
+        }
+        _ => false,
+    })
+}
+
+/// Four runs of digits with one full stop between each two of them.
+fn has_four_dotted_numbers(text: &str) -> bool {
+    text.split(|c: char| !c.is_numeric() && c != '.').any(|word| {
+        let mut in_a_row = 0;
+        word.split('.').any(|number| {
+            in_a_row = if number.is_empty() { 0 } else { in_a_row + 1 };
+            in_a_row == 4
+        })
+    })
+}
