@@ -1,0 +1,109 @@
+//! Whole MFA flows against one server on loopback, measured request by request.
+//!
+//! ```text
+//! mfa-loadgen --addr 127.0.0.1:PORT --pid PID
+//!   --key KEY        API key                                          (sk_test_default)
+//!   --conc 1,16,64   connections, one pass for each
+//!   --n 300,3000,6000  factors in each pass; each is used once, as a step is accepted once
+//!   --max-s 20       a phase ends after so many seconds, whatever is left
+//!   --warmup 200     flows run first and not counted
+//!   --factors N      enroll N factors first, then challenge and verify n of them, drawn at random
+//!   --rounds R       with --factors: R draws, between which the clock of a server in dev mode moves on
+//!   --open RATE      instead: arrivals at a fixed rate (per second, or 5x the peak measured first)
+//!   --op challenge   what arrives: enroll or challenge
+//!   --seconds 10     for how long
+//!   --sockets 512    connections at most
+//!   --idempotency    a fresh Idempotency-Key with each POST
+//!   --folder DIR     where the disk is probed: the server's data folder          (the temporary folder)
+//!   --name NAME      what to call the server in the output
+//!   --json FILE      add one JSON line for each phase
+//! ```
+//!
+//! Bounded in count and time; it stops by itself. Only loopback addresses are taken.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool: this is its output")]
+#![expect(clippy::cast_precision_loss, reason = "counts and rates, far below 2^52")]
+mod closed;
+mod draw;
+mod open;
+mod report;
+
+use closed::{Bench, Item, Op, phase};
+use loadgen::{args::Args, stats, wire::Api};
+use report::Report;
+use std::{path::PathBuf, process::ExitCode, rc::Rc, time::Duration};
+
+const NAMES: &[&str] = &[
+    "addr", "pid", "key", "conc", "n", "max-s", "warmup", "factors", "rounds", "open", "op", "seconds",
+    "sockets", "folder", "name", "json",
+];
+
+/// No more factors than this in one run: it is a bench, not a flood.
+const MAX_FACTORS: usize = 1_000_000;
+
+fn main() -> ExitCode {
+    let run = || {
+        let args = Args::read(std::env::args().skip(1), NAMES, &["idempotency"])?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|e| e.to_string())?.block_on(run(&args))
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("mfa-loadgen: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(args: &Args) -> Result<(), String> {
+    let addr = args.text("addr").ok_or("--addr is needed")?.parse().map_err(|e| format!("--addr: {e}"))?;
+    let tag = format!("load-{:x}", loadgen::clock::unix_millis());
+    let api = Api::new(
+        addr,
+        args.text("key").unwrap_or("sk_test_default"),
+        args.has("idempotency").then_some(tag),
+    )?;
+    let max = Duration::from_secs(args.get("max-s", 20)?);
+    let bench = Rc::new(Bench { api, server_pid: args.get("pid", 0)?, max });
+    let mut report = Report::new(args.text("name").unwrap_or("server"), args.text("json"))?;
+    let folder = args.text("folder").map_or_else(std::env::temp_dir, PathBuf::from);
+    let probe = || stats::sync_probe_us(&folder).map_err(|e| format!("{}: {e}", folder.display()));
+
+    let warmup = args.get("warmup", 200)?;
+    flow(&bench, warmup, 8).await;
+    if args.has("open") {
+        return open::run(args, &bench, &mut report, probe()?).await;
+    }
+    let (conns, counts) = (args.list::<usize>("conc", "1,16,64")?, args.list::<usize>("n", "300,3000,6000")?);
+    if conns.len() != counts.len() || conns.iter().chain(&counts).any(|n| *n == 0 || *n > MAX_FACTORS) {
+        return Err("--conc and --n are lists of equal length, of numbers from 1 to 1,000,000".into());
+    }
+    let factors = args.get("factors", 0)?;
+    if factors > 0 {
+        let rounds = args.get("rounds", 1)?;
+        return draw::run(&bench, &mut report, factors.min(MAX_FACTORS), rounds, &conns, &counts, &probe)
+            .await;
+    }
+    let mut seen = warmup;
+    for (conns, n) in conns.into_iter().zip(counts) {
+        let sync_us = probe()?;
+        let mut items = vec![Item::default(); n];
+        for op in Op::ALL {
+            let (done, mut figures) = phase(&bench, op, items, conns, 0).await;
+            report.phase(op.name(), conns, seen, sync_us, &mut figures);
+            items = done;
+            // Let the server write back what it put off, so that one phase does not pay for another.
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+        seen += n;
+    }
+    Ok(())
+}
+
+/// `n` whole flows that are not counted.
+async fn flow(bench: &Rc<Bench>, n: usize, conns: usize) {
+    let mut items = vec![Item::default(); n];
+    for op in Op::ALL {
+        (items, _) = phase(bench, op, items, conns, 0).await;
+    }
+}
