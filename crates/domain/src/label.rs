@@ -90,3 +90,106 @@ pub fn uri_part(shown: &str, default: &str) -> String {
 pub(crate) fn without_colons(text: &str) -> String {
     text.replace(':', "")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn label(issuer: Option<&str>, user: Option<&str>) -> Result<(String, String), Vec<LabelField>> {
+        totp_label(issuer, user, "Northwind", "u-4711")
+            .map(|label| (label.issuer, label.user))
+            .map_err(|problems| problems.into_iter().map(|(field, _)| field).collect())
+    }
+
+    #[test]
+    fn w12_names_are_trimmed_and_an_empty_one_takes_its_default() {
+        for (issuer, user, shown) in [
+            (None, None, ("Northwind", "u-4711")),
+            (Some(""), Some("   "), ("Northwind", "u-4711")),
+            (Some(" \t\r\n\u{a0}\u{2003}\u{3000}\u{85}"), None, ("Northwind", "u-4711")),
+            (Some("\u{a0}Acme Inc\u{2009}"), Some("\nkim\n"), ("Acme Inc", "kim")),
+            (Some("A:B"), Some(":"), ("A:B", ":")),
+            // A zero-width space is not White_Space.
+            (Some("\u{200b}"), None, ("\u{200b}", "u-4711")),
+            (Some("אבג 🙂"), Some("=1+1"), ("אבג 🙂", "=1+1")),
+        ] {
+            assert_eq!(
+                label(issuer, user),
+                Ok((shown.0.to_owned(), shown.1.to_owned())),
+                "{issuer:?} {user:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn w12_at_most_255_characters_after_trimming() {
+        let (longest, too_long) = ("é".repeat(255), "é".repeat(256));
+        let padded = format!("  {longest}\n");
+        assert_eq!(label(Some(&longest), Some(&padded)), Ok((longest.clone(), longest.clone())));
+        assert_eq!(label(Some(&too_long), None), Err(vec![LabelField::Issuer]));
+        assert_eq!(label(None, Some(&too_long)), Err(vec![LabelField::User]));
+        assert_eq!(label(Some(&too_long), Some("a\0b")), Err(vec![LabelField::Issuer, LabelField::User]));
+    }
+
+    #[test]
+    fn f58_control_characters_inside_a_name_are_refused() {
+        for inner in ['\r', '\n', '\t', '\0', '\u{1b}', '\u{7f}', '\u{85}', '\u{9f}'] {
+            let text = format!("a{inner}b");
+            assert_eq!(label(Some(&text), None), Err(vec![LabelField::Issuer]), "{inner:?}");
+            assert_eq!(label(None, Some(&text)), Err(vec![LabelField::User]), "{inner:?}");
+        }
+        // At the ends only white space is trimmed, so these are still there to be refused.
+        assert_eq!(label(Some("a\0"), Some("\u{1b}")), Err(vec![LabelField::Issuer, LabelField::User]));
+    }
+
+    #[test]
+    fn w12_defaults_are_trimmed_too() {
+        let label = totp_label(None, None, " Northwind ", " kim ").unwrap();
+        assert_eq!((label.issuer.as_str(), label.user.as_str()), ("Northwind", "kim"));
+    }
+
+    #[test]
+    fn w12_colons_do_not_reach_the_uri() {
+        for (shown, part) in [
+            ("Northwind", "Northwind"),
+            ("A:B", "AB"),
+            (":a::b:", "ab"),
+            ("a : b", "a  b"),
+            (":", "default"),
+            (":::", "default"),
+            (": :", "default"),
+            ("", "default"),
+            ("％：", "％："),
+        ] {
+            assert_eq!(uri_part(shown, "de:fault"), part, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn w12_the_default_user_is_the_user_id_if_it_leaves_something_else_the_factor() {
+        let factor = "auth_factor_01M8E81GPAM7T0V3X6Y9A1C5EF";
+        assert_eq!(default_user(None, factor), factor);
+        for (user_id, default) in
+            [("u-4711", "u-4711"), ("tenant:7", "tenant:7"), (" kim ", " kim "), (" ", factor), (":", factor)]
+        {
+            assert_eq!(default_user(Some(&UserId::parse(user_id).unwrap()), factor), default, "{user_id:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_names_give_a_sound_label_or_a_complaint(issuer in any::<String>(), user in any::<String>()) {
+            if let Ok(label) = totp_label(Some(&issuer), Some(&user), "Northwind", "u-4711") {
+                for shown in [&label.issuer, &label.user] {
+                    prop_assert!(!shown.is_empty() && shown.trim() == shown && shown.chars().count() <= 255);
+                    let part = uri_part(shown, "default");
+                    prop_assert!(!part.trim().is_empty() && !part.contains(':'));
+                }
+                // What is shown, sent again, is the same label.
+                let again = totp_label(Some(&label.issuer), Some(&label.user), "x", "y");
+                prop_assert_eq!(again, Ok(label));
+            }
+        }
+    }
+}

@@ -139,3 +139,190 @@ impl PrefixRules {
         longest(&self.allowed) > longest(&self.denied)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn number(text: &str) -> PhoneNumber {
+        PhoneNumber::parse(text).unwrap()
+    }
+
+    fn list(texts: &[&str]) -> Vec<Prefix> {
+        texts.iter().map(|text| Prefix::parse(text).unwrap()).collect()
+    }
+
+    #[test]
+    fn w10_numbers_are_read_as_people_write_them() {
+        for (text, e164) in [
+            ("+14155552671", "+14155552671"),
+            ("4155552671", "+14155552671"),
+            ("14155552671", "+14155552671"),
+            ("(415) 555-2671", "+14155552671"),
+            ("415.555.2671", "+14155552671"),
+            ("+1 (415) 555-2671", "+14155552671"),
+            ("1-415-555-2671", "+14155552671"),
+            ("+44 20 7946 0958", "+442079460958"),
+            ("442079460958", "+442079460958"),
+            ("(+44) 20 7946 0958", "+442079460958"),
+            // Ten digits behind a + start with the country code, as any other length does.
+            ("+4155552671", "+4155552671"),
+            ("+12002000000", "+12002000000"),
+            ("+19999999999", "+19999999999"),
+            ("+44123456", "+44123456"),
+            ("44123456", "+44123456"),
+            ("+442345678901234", "+442345678901234"),
+            ("442345678901234", "+442345678901234"),
+        ] {
+            assert_eq!(PhoneNumber::parse(text).as_ref().map(PhoneNumber::reveal), Ok(e164), "{text}");
+        }
+    }
+
+    #[test]
+    fn w10_everything_else_is_invalid() {
+        for text in [
+            "",
+            " ",
+            "+",
+            "()",
+            "+4412345",          // 7 digits
+            "4412345",           // 7 digits
+            "+4423456789012345", // 16 digits
+            "4423456789012345",  // 16 digits
+            "+1415555267",       // 9 after +1
+            "+141555526712",     // 11 after +1
+            "12345678",          // 8 digits, but +1 wants ten
+            "+10155552671",      // first digit 0
+            "+11155552671",      // first digit 1
+            "+14150552671",      // fourth digit 0
+            "+14151552671",      // fourth digit 1
+            "0155552671",
+            "1155552671",
+            "4150552671",
+            "4151552671",
+            "++14155552671",
+            "+1+4155552671",
+            "14155552671+",
+            "+1415555CALL",
+            "+14155552671 ext 5",
+            "+14155552671x5",
+            "+14155552671,5",
+            "tel:+14155552671",
+            "+1\u{a0}4155552671",
+            "+1\t4155552671",
+            "+14155552671\n",
+            "+1415555267\u{0661}",
+            "＋14155552671",
+            "\u{ff11}\u{ff14}155552671",
+            "+1415555267\u{b2}",
+            "415\u{2013}555\u{2013}2671",
+        ] {
+            assert_eq!(PhoneNumber::parse(text), Err(InvalidPhoneNumber), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn w10_an_endless_number_is_refused() {
+        for endless in ["1".repeat(65_536), "4".repeat(65_536), format!("{}4155552671", "-".repeat(65_536))] {
+            let accepted = PhoneNumber::parse(&endless).is_ok();
+            assert_eq!(accepted, endless.starts_with('-'));
+        }
+    }
+
+    #[test]
+    fn w10_by_default_only_plus_one_may_be_sent_to() {
+        let rules = PrefixRules::default();
+        for (text, permitted) in [
+            ("(415) 555-2671", true),
+            ("415.555.2671", true),
+            ("+18765552671", true),
+            ("+44 20 7946 0958", false),
+            ("+4155552671", false),
+        ] {
+            assert_eq!(rules.permits(&number(text)), permitted, "{text}");
+        }
+    }
+
+    #[test]
+    fn w10_the_longest_prefix_decides_and_a_tie_is_a_refusal() {
+        let jamaica = number("+18765552671");
+        for (allowed, denied, permitted) in [
+            (&[][..], &[][..], false),
+            (&["+1"], &[], true),
+            (&["+1"], &["+1876"], false),
+            (&["+1", "+1876555"], &["+1876"], true),
+            (&["+1876"], &["+1876"], false),
+            (&["+1"], &["+1"], false),
+            (&["+1876"], &["+1"], true),
+            (&["+2"], &[], false),
+            (&["+1"], &["+44"], true),
+            (&[], &["+44"], false),
+            (&["+18765552671"], &["+1876555267"], true),
+            (&["+187655526711"], &[], false),
+        ] {
+            let rules = PrefixRules { allowed: list(allowed), denied: list(denied) };
+            assert_eq!(rules.permits(&jamaica), permitted, "{allowed:?} {denied:?}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_plus_and_one_to_fifteen_digits() {
+        for (text, accepted) in [
+            ("+1", true),
+            ("+442", true),
+            ("+123456789012345", true),
+            ("+1234567890123456", false),
+            ("+", false),
+            ("", false),
+            ("1", false),
+            ("+1a", false),
+            ("++1", false),
+            ("+\u{0661}", false),
+        ] {
+            assert_eq!(Prefix::parse(text).is_ok(), accepted, "{text}");
+        }
+    }
+
+    #[test]
+    fn f47_a_number_does_not_print_whole() {
+        assert_eq!(format!("{:?}", number("+14155552671")), "+1415…");
+        assert_eq!(format!("{:?}", Some(number("+44123456"))), "Some(+4412…)");
+        assert!(!InvalidPhoneNumber.to_string().contains('+'));
+    }
+
+    #[test]
+    fn only_what_was_written_is_taken_back() {
+        for (text, accepted) in [
+            ("+14155552671", true),
+            ("+442079460958", true),
+            ("4155552671", false),
+            ("+1 4155552671", false),
+            ("+4412345", false),
+            ("+10155552671", false),
+            ("", false),
+        ] {
+            assert_eq!(PhoneNumber::from_e164_trusted(text.to_owned()).is_some(), accepted, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_refused_or_stays_what_it_is(text in any::<String>()) {
+            if let Ok(number) = PhoneNumber::parse(&text) {
+                prop_assert_eq!(PhoneNumber::parse(number.reveal()), Ok(number));
+            }
+        }
+
+        #[test]
+        fn whatever_looks_like_a_number_is_e164_or_refused(text in "[+]?[0-9 .()-]{0,24}") {
+            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+            let Ok(number) = PhoneNumber::parse(&text) else { return Ok(()) };
+            let e164 = number.reveal();
+            let (as_given, national) = (format!("+{digits}"), format!("+1{digits}"));
+            prop_assert!(e164 == as_given || e164 == national && digits.len() == 10);
+            prop_assert!((9..=16).contains(&e164.len()));
+            prop_assert_eq!(PhoneNumber::from_e164_trusted(e164.to_owned()), Some(number));
+        }
+    }
+}

@@ -76,7 +76,8 @@ fn fill(text: &str, code: &str) -> Result<String, &'static str> {
 /// Whether a phone might turn part of `text` into a link (W11).
 fn has_address(text: &str) -> bool {
     // Judged as it is shown: characters without width must not hide a name.
-    let shown: Vec<char> = text.chars().filter(|c| !has_no_width(*c)).flat_map(char::to_lowercase).collect();
+    let shown: Vec<char> =
+        text.chars().filter(|c| !has_no_width(*c)).map(|c| c.to_ascii_lowercase()).collect();
     let lower: String = shown.iter().collect();
     lower.contains("://") || lower.contains("www.") || has_domain(&shown) || has_four_dotted_numbers(&lower)
 }
@@ -106,4 +107,165 @@ fn has_four_dotted_numbers(text: &str) -> bool {
             in_a_row == 4
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn accepted(text: &str) -> bool {
+        SmsTemplate::parse(text).is_ok()
+    }
+
+    #[test]
+    fn w11_the_default_passes_its_own_rules() {
+        let default = SmsTemplate::default();
+        assert_eq!(default.as_str(), "Your verification code is {{code}}.");
+        assert_eq!(SmsTemplate::parse(default.as_str()), Ok(default));
+    }
+
+    #[test]
+    fn w11_templates_that_pass() {
+        for text in [
+            "{{code}}",
+            "{{ code }}",
+            "{{code}} and {{ code }}",
+            "Code: {{code}}\nDo not share it.",
+            "Code {{code}}. Valid for 10 minutes.",
+            "{{code}} is your code, e.g. for the U.S. office",
+            "Version 1.2.3 says {{code}}",
+            "It costs 5.50, use {{code}}",
+            "{code} {{code}} }",
+            "<a> ${} {%x%} $(id) {{code}}",
+            "Wait... {{code}}",
+            "{{code}} .com",
+            "{{code}}. com",
+            ".com {{code}}",
+            "コードは{{code}}。ありがとう",
+            "http {{code}} ww.",
+        ] {
+            assert_eq!(SmsTemplate::parse(text).map(|t| t.0), Ok(text.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn w11_f58_templates_that_do_not() {
+        for text in [
+            "",
+            "no code",
+            "{code}",
+            "{{}} {{code}}",
+            "{{7*7}} {{code}}",
+            "{{7*7}}",
+            "{{code}} {{name}}",
+            "{{ code}}",
+            "{{code }}",
+            "{{  code  }}",
+            "{{CODE}}",
+            "{{{code}}}",
+            "{{{{code}}}}",
+            "{{code",
+            "code}}",
+            "{{code}} {{",
+            "{{code}} }}",
+            "{{code}}\r\n",
+            "{{code}}\t",
+            "{{code}}\0",
+            "{{code}}\u{1b}",
+            "{{code}}\u{7f}",
+            "{{code}}\u{85}",
+        ] {
+            assert!(!accepted(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn w11_f58_addresses_are_refused() {
+        for text in [
+            "https://example.org/{{code}}",
+            "x://{{code}}",
+            "{{code}}://x",
+            "www. {{code}}",
+            "WWW.{{code}}",
+            "wWw.x {{code}}",
+            "w\u{200b}ww.x {{code}}",
+            "{{code}}.com",
+            "{{ code }}.de",
+            "{{code}}.Then go on",
+            "example.com {{code}}",
+            "EXAMPLE.COM {{code}}",
+            "bücher.de {{code}}",
+            "пример.рф {{code}}",
+            "भारत.भारत {{code}}",
+            "example\u{ad}.com {{code}}",
+            "example.c\u{200d}om {{code}}",
+            "example.\u{2060}com {{code}}",
+            "cafe\u{301}.com {{code}}",
+            "\u{130}.com {{code}}",
+            "end.Next sentence {{code}}",
+            "1.de {{code}}",
+            "kim@example.org {{code}}",
+            "1.2.3.4 {{code}}",
+            "at 1.2.3.4: {{code}}",
+            "v1.2.3.4.5 {{code}}",
+            "999.999.999.999 {{code}}",
+            "1.2.3.{{code}}",
+            "{{code}}.1.2.3",
+            "{{code}}.{{code}}.{{code}}.{{code}}",
+            "\u{ff11}.\u{ff12}.\u{ff13}.\u{ff14} {{code}}",
+        ] {
+            assert_eq!(
+                SmsTemplate::parse(text),
+                Err("must not contain URLs, domain names or IP addresses"),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn w11_at_most_320_characters() {
+        for filler in ["x", "é"] {
+            let longest = format!("{{{{code}}}}{}", filler.repeat(312));
+            assert_eq!(longest.chars().count(), 320);
+            assert!(accepted(&longest));
+            assert!(!accepted(&format!("{longest}{filler}")));
+        }
+    }
+
+    #[test]
+    fn w11_every_place_for_the_code_is_filled_in() {
+        for (template, message) in [
+            ("{{code}}", "042137"),
+            ("Your code: {{ code }}", "Your code: 042137"),
+            ("{{code}} {{ code }} {{code}}", "042137 042137 042137"),
+            ("{{code}}}", "042137}"),
+        ] {
+            assert_eq!(SmsTemplate::parse(template).unwrap().render("042137"), message);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_kept_whole_or_refused(text in any::<String>()) {
+            if let Ok(template) = SmsTemplate::parse(&text) {
+                prop_assert_eq!(template.as_str(), text);
+            }
+        }
+
+        /// W11 over its own alphabet: whatever passes renders to a text that holds the code, no placeholder
+        /// and nothing that would be refused.
+        #[test]
+        fn what_passes_renders_clean(parts in proptest::collection::vec(
+            prop_oneof![Just("{{code}}"), Just("{{ code }}"), Just("{"), Just("}"), Just("."), Just("1"),
+                Just("www"), Just("com"), Just("://"), Just(" "), Just("é"), Just("\u{200b}")], 0..12,
+        )) {
+            if let Ok(template) = SmsTemplate::parse(&parts.concat()) {
+                let message = template.render(SAMPLE_CODE);
+                prop_assert_eq!(fill(template.as_str(), SAMPLE_CODE), Ok(message.clone()));
+                prop_assert!(message.contains(SAMPLE_CODE) && !message.contains("{{") && !message.contains("}}"));
+                prop_assert!(!has_address(&message));
+            }
+        }
+    }
 }

@@ -35,3 +35,50 @@ fn edits(from: &str, to: &str) -> usize {
     }
     row.last().copied().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn edits_are_counted_by_characters() {
+        for (from, to, count) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("abc", "abc", 0),
+            ("kitten", "sitting", 3),
+            ("é", "e", 1),
+        ] {
+            assert_eq!(edits(from, to), count, "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn a_slip_finds_its_name_and_nonsense_finds_none() {
+        let names = ["rate_limit", "sms_wait_ms", "strict_parameters"];
+        for (given, expected) in [
+            ("rate_limits", Some("rate_limit")),
+            ("rate-limit", Some("rate_limit")),
+            ("RATE_limit", Some("rate_limit")),
+            ("sms_wait", Some("sms_wait_ms")),
+            ("strict_params", Some("strict_parameters")),
+            ("", None),
+            ("colour", None),
+        ] {
+            assert_eq!(nearest(given, names.into_iter()), expected, "{given}");
+        }
+        assert_eq!(nearest(&"rate_limit".repeat(10_000), names.into_iter()), None);
+        assert_eq!(nearest("x", std::iter::empty()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn edits_are_a_distance(a in "[ab_]{0,9}", b in "[ab_]{0,9}", c in "[ab_]{0,9}") {
+            prop_assert_eq!(edits(&a, &b) == 0, a == b);
+            prop_assert_eq!(edits(&a, &b), edits(&b, &a));
+            prop_assert!(edits(&a, &c) <= edits(&a, &b) + edits(&b, &c));
+        }
+    }
+}

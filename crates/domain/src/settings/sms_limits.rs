@@ -92,3 +92,93 @@ impl fmt::Display for SmsLimits {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn w11_five_in_ten_minutes_and_twenty_in_a_day() {
+        let default = SmsLimits::default();
+        assert_eq!(default.to_string(), "5/10m,20/24h");
+        assert_eq!("5/10m, 20/24h".parse(), Ok(default));
+    }
+
+    #[test]
+    fn limits_are_printed_in_the_largest_unit_that_fits() {
+        for (text, printed) in [
+            ("1/1s", "1/1s"),
+            ("1/60s", "1/1m"),
+            ("1/90s", "1/90s"),
+            ("1/60m", "1/1h"),
+            ("1/90m", "1/90m"),
+            ("1/86400s", "1/24h"),
+            ("1000/1440m", "1000/24h"),
+            ("1/1s,2/1m,3/1h,4/24h", "1/1s,2/1m,3/1h,4/24h"),
+        ] {
+            assert_eq!(
+                text.parse::<SmsLimits>().map(|limits| limits.to_string()),
+                Ok(printed.to_owned()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_to_four_bounded_limits_is_refused() {
+        for text in [
+            "",
+            ",",
+            "none",
+            "0",
+            "5",
+            "5/",
+            "/10m",
+            "5/10",
+            "5/10d",
+            "5/10M",
+            "5/m",
+            "0/10m",
+            "1001/10m",
+            "5/0s",
+            "5/86401s",
+            "5/1441m",
+            "5/25h",
+            "5/4294967295h",
+            "5/99999999999h",
+            "+5/10m",
+            "5/+10m",
+            "-5/10m",
+            "5.5/10m",
+            "5/10m,",
+            ",5/10m",
+            "5/10m;20/24h",
+            "5/10m/2",
+            "1/1s,1/1s,1/1s,1/1s,1/1s",
+            "\u{0665}/10m",
+            "5/10é",
+        ] {
+            assert!(text.parse::<SmsLimits>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_limits_survive_being_printed(
+            limits in proptest::collection::vec((1..=MAX_MESSAGES, 1..=MAX_SPAN_SECONDS), 1..=MAX_LIMITS),
+        ) {
+            let limits = limits.into_iter().map(|(messages, span_seconds)| SmsLimit { messages, span_seconds });
+            let limits = SmsLimits(limits.collect());
+            prop_assert_eq!(limits.to_string().parse(), Ok(limits));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "[0-9smh/, é]{0,20}") {
+            if let Ok(limits) = text.parse::<SmsLimits>() {
+                prop_assert!((1..=MAX_LIMITS).contains(&limits.as_slice().len()));
+                prop_assert_eq!(limits.to_string().parse(), Ok(limits));
+            }
+        }
+    }
+}
