@@ -163,3 +163,175 @@ fn checksum(body: &str) -> [char; CHECKSUM_CHARS] {
     }
     chars
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::master_key::MasterKey;
+    use crate::seeded::{Failing, Seeded};
+
+    /// A key whose checksum was worked out with another implementation of CRC-32.
+    const KEY: &str = "sk_test_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA0z02M7";
+
+    #[test]
+    fn a_fresh_key_reads_back_and_no_two_are_alike() {
+        let entropy = Seeded::new(1);
+        let mut seen = BTreeSet::new();
+        for (mode, prefix) in [(KeyMode::Test, "sk_test_"), (KeyMode::Live, "sk_live_")] {
+            for _ in 0..500 {
+                let key = ApiKeyText::generate(&entropy, mode).unwrap();
+                assert_eq!(key.reveal().len(), 46);
+                assert!(key.reveal().starts_with(prefix));
+                assert_eq!(key.mode(), mode);
+                assert_eq!(ApiKeyText::parse(key.reveal()).unwrap().reveal(), key.reveal());
+                assert_eq!(ApiKeyText::parse(key.reveal()).unwrap().mode(), mode);
+                assert!(seen.insert(key.reveal()[8..40].to_owned()));
+            }
+        }
+    }
+
+    #[test]
+    fn every_character_of_the_alphabet_occurs_in_every_place() {
+        let entropy = Seeded::new(2);
+        let mut seen = vec![BTreeSet::new(); RANDOM_CHARS];
+        for _ in 0..2_000 {
+            let key = ApiKeyText::generate(&entropy, KeyMode::Live).unwrap();
+            for (place, char) in key.reveal()[8..40].chars().enumerate() {
+                seen[place].insert(char);
+            }
+        }
+        assert!(seen.iter().all(|chars| chars.len() == 62));
+    }
+
+    #[test]
+    fn the_checksum_is_the_crc_32_of_what_precedes() {
+        assert_eq!(ApiKeyText::parse(KEY).unwrap().reveal(), KEY);
+    }
+
+    #[test]
+    fn one_character_mistyped_or_two_exchanged_and_it_is_no_key() {
+        let key = ApiKeyText::generate(&Seeded::new(3), KeyMode::Test).unwrap();
+        for place in 0..46 {
+            for other in [b'0', b'Z', b'q', b'_', b' ', b'-'] {
+                let mut typed = key.reveal().as_bytes().to_vec();
+                if typed[place] == other {
+                    continue;
+                }
+                typed[place] = other;
+                assert!(ApiKeyText::parse(str::from_utf8(&typed).unwrap()).is_none(), "{place} {other}");
+            }
+            let mut typed = key.reveal().as_bytes().to_vec();
+            if place > 0 && typed[place] != typed[place - 1] {
+                typed.swap(place, place - 1);
+                assert!(ApiKeyText::parse(str::from_utf8(&typed).unwrap()).is_none(), "{place} exchanged");
+            }
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_keys() {
+        let live = KEY.replace("test", "live");
+        let upper = KEY.to_uppercase();
+        for text in [
+            "",
+            "sk_test_",
+            "sk_live_",
+            "sk_",
+            "sk_test_default",
+            &KEY[..45],
+            &KEY[1..],
+            &format!("{KEY}0"),
+            &format!(" {KEY}"),
+            &format!("{KEY} "),
+            &format!("{KEY}\n"),
+            &live,
+            &upper,
+            "sk_test_ééééééééééééééééééé",
+            "sk_test_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAé",
+            &format!("sk_test_{}", "A".repeat(100_000)),
+        ] {
+            assert!(ApiKeyText::parse(text).is_none(), "{text:.60}");
+        }
+    }
+
+    /// W15: the test double takes the official emulator's key, and any other that looks like one.
+    #[test]
+    fn w15_the_test_double_takes_any_test_key() {
+        let longest = format!("sk_test_{}", "x".repeat(120));
+        for text in ["sk_test_default", "sk_test_a", "sk_test_!~", KEY, &longest] {
+            let key = ApiKeyText::parse_lenient(text).unwrap();
+            assert_eq!((key.reveal(), key.mode()), (text, KeyMode::Test));
+        }
+        let live = KEY.replace("test", "live");
+        let too_long = format!("{longest}x");
+        for text in [
+            "",
+            "sk_test_",
+            "sk_live_default",
+            &live,
+            "sk_test_a b",
+            " sk_test_a",
+            "sk_test_a\n",
+            "sk_test_é",
+            "pk_test_a",
+            &too_long,
+        ] {
+            assert!(ApiKeyText::parse_lenient(text).is_none(), "{text:.40}");
+        }
+    }
+
+    /// ASVS 13.2.3: the emulator's key is no key outside dev mode.
+    #[test]
+    fn asvs_13_2_3_the_default_key_has_no_checksum() {
+        assert!(ApiKeyText::parse("sk_test_default").is_none());
+    }
+
+    #[test]
+    fn a_hint_shows_the_last_four_of_a_key_long_enough() {
+        assert_eq!(ApiKeyText::parse(KEY).unwrap().hint(), "sk_test_…02M7");
+        let hint = |text| ApiKeyText::parse_lenient(text).unwrap().hint();
+        assert_eq!(hint("sk_test_12345678"), "sk_test_…5678");
+        assert_eq!(hint("sk_test_1234567"), "sk_test_…");
+        assert_eq!(hint("sk_test_1"), "sk_test_…");
+    }
+
+    #[test]
+    fn i10_debug_shows_the_prefix_only() {
+        assert_eq!(format!("{:?}", ApiKeyText::parse(KEY).unwrap()), "ApiKeyText(sk_test_…)");
+    }
+
+    #[test]
+    fn one_key_has_one_digest_and_another_key_another() {
+        let entropy = Seeded::new(4);
+        let master = MasterKey::generate(&entropy).unwrap();
+        let (ring, _) = KeyRing::create(&entropy, &master, 0).unwrap();
+        let key = ApiKeyText::parse(KEY).unwrap();
+        let digest = key.digest(&ring);
+        assert!(bool::from(digest.ct_eq(&ApiKeyText::parse_lenient(KEY).unwrap().digest(&ring))));
+        assert!(!bool::from(
+            digest.ct_eq(&ApiKeyText::generate(&entropy, KeyMode::Test).unwrap().digest(&ring))
+        ));
+    }
+
+    #[test]
+    fn a_client_id_is_a_prefix_and_a_well_formed_ulid() {
+        let entropy = Seeded::new(5);
+        let mut seen = BTreeSet::new();
+        for _ in 0..500 {
+            let id = client_id(&entropy).unwrap();
+            let chars = id.strip_prefix("client_").unwrap();
+            assert_eq!(chars.len(), 26);
+            assert!(chars.bytes().all(|byte| CROCKFORD.contains(&byte)), "{id}");
+            assert!(chars.as_bytes()[0] <= b'7', "{id}");
+            assert!(seen.insert(id));
+        }
+    }
+
+    #[test]
+    fn without_randomness_there_is_no_key_and_no_id() {
+        assert!(ApiKeyText::generate(&Failing, KeyMode::Test).is_err());
+        assert!(client_id(&Failing).is_err());
+    }
+}

@@ -65,3 +65,49 @@ impl KeyedSha256 {
         Digest(mac.finalize().into_bytes().into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_hmac_sha256_of_the_framed_parts() {
+        // Worked out with another implementation, key 0x07 × 32.
+        let digest = KeyedSha256::new(&[7; 32]).of(b"sent_code", &[b"challenge", b"123456"]);
+        let hex: String = digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "321b71a8b3547e43933b8be60c212b165d87bf19945f5c51c16cb35d5d3a101c");
+    }
+
+    #[test]
+    fn a_keyed_state_can_be_used_again() {
+        let keyed = KeyedSha256::new(&[7; 32]);
+        let once = keyed.of(b"label", &[b"part"]);
+        keyed.of(b"other", &[]);
+        assert!(bool::from(once.ct_eq(&keyed.of(b"label", &[b"part"]))));
+        assert!(!bool::from(once.ct_eq(&KeyedSha256::new(&[8; 32]).of(b"label", &[b"part"]))));
+    }
+
+    #[test]
+    fn digests_that_differ_in_one_bit_differ() {
+        let digest = Digest([0; 32]);
+        assert!(bool::from(digest.ct_eq(&Digest([0; 32]))));
+        for bit in 0..256 {
+            let mut other = [0; 32];
+            other[bit / 8] = 1 << (bit % 8);
+            assert!(!bool::from(digest.ct_eq(&Digest(other))), "{bit}");
+        }
+    }
+
+    #[test]
+    fn f38_only_32_bytes_are_a_digest() {
+        assert_eq!(Digest::from_slice(&[3; 32]).unwrap().as_bytes(), &[3; 32]);
+        for length in [0, 1, 16, 31, 33, 64] {
+            assert!(Digest::from_slice(&vec![3; length]).is_none(), "{length}");
+        }
+    }
+
+    #[test]
+    fn i10_debug_shows_no_byte() {
+        assert_eq!(format!("{:?}", Digest([0xab; 32])), "Digest(…)");
+    }
+}

@@ -291,3 +291,262 @@ fn only(place: &mut Option<KeyedSha256>, key: &[u8; 32], record: &KeyRecord) -> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seeded::{Failing, Seeded};
+
+    const PLACE: Binding<'static> =
+        Binding { table: "factors", column: "totp_seed", scope: b"env_1", row: b"row_1" };
+
+    fn master(seed: u64) -> MasterKey {
+        MasterKey::generate(&Seeded::new(seed)).unwrap()
+    }
+
+    fn ring() -> (KeyRing, Vec<KeyRecord>) {
+        KeyRing::create(&Seeded::new(10), &master(1), 1_700_000_000_000).unwrap()
+    }
+
+    #[test]
+    fn a_new_ring_has_one_key_for_each_purpose() {
+        let (ring, records) = ring();
+        let made: Vec<_> = records.iter().map(|record| (record.id, record.purpose, record.retired)).collect();
+        assert_eq!(
+            made,
+            [(1, Purpose::Seal, false), (2, Purpose::Digest, false), (3, Purpose::Audit, false)]
+        );
+        assert!(records.iter().all(|record| record.created_at_ms == 1_700_000_000_000));
+        assert_eq!(ring.active_seal_key(), DataKeyId(1));
+        assert_eq!(ring.seal_key_ids(), [DataKeyId(1)]);
+    }
+
+    #[test]
+    fn a_stored_ring_opens_to_the_same_keys() {
+        let (ring, records) = ring();
+        let again = KeyRing::open(&master(1), &records).unwrap();
+        let sealed = ring.seal(&Seeded::new(11), &PLACE, b"seed").unwrap().0;
+        assert_eq!(*again.open_sealed(&PLACE, &sealed).unwrap(), b"seed");
+        assert!(bool::from(ring.digest("api_key", &[b"k"]).ct_eq(&again.digest("api_key", &[b"k"]))));
+        assert_eq!(ring.audit_mac(&[1; 32], &[b"event"]), again.audit_mac(&[1; 32], &[b"event"]));
+        // The order in which a store returns them does not matter.
+        let backwards: Vec<_> = records.iter().rev().cloned().collect();
+        assert_eq!(KeyRing::open(&master(1), &backwards).unwrap().active_seal_key(), DataKeyId(1));
+    }
+
+    #[test]
+    fn another_master_key_opens_nothing_and_says_so() {
+        let error = KeyRing::open(&master(2), &ring().1).unwrap_err();
+        assert_eq!(error, KeyRingError::WrongMaster { id: 1 });
+        assert!(error.to_string().contains("not the master key"), "{error}");
+    }
+
+    #[test]
+    fn i7_records_that_make_no_whole_ring_are_refused() {
+        let (_, records) = ring();
+        let open = |records: &[KeyRecord]| KeyRing::open(&master(1), records).map(|_| ());
+        assert_eq!(open(&[]), Err(KeyRingError::Missing(Purpose::Seal)));
+        for (place, purpose) in [Purpose::Seal, Purpose::Digest, Purpose::Audit].into_iter().enumerate() {
+            let mut without = records.clone();
+            without.remove(place);
+            assert_eq!(open(&without), Err(KeyRingError::Missing(purpose)));
+            let mut retired = records.clone();
+            retired[place].retired = true;
+            assert_eq!(open(&retired), Err(KeyRingError::Missing(purpose)));
+        }
+        let twice = [&records[..], &records[..1]].concat();
+        assert_eq!(open(&twice), Err(KeyRingError::Duplicate { id: 1 }));
+
+        let second = fresh(&Seeded::new(12), &Wrapper::new(&master(1)), Purpose::Digest, 4, 0).unwrap().1;
+        let two = [&records[..], &[second]].concat();
+        assert_eq!(open(&two), Err(KeyRingError::Ambiguous(Purpose::Digest)));
+    }
+
+    #[test]
+    fn a_record_given_another_id_or_purpose_does_not_open() {
+        let (_, mut records) = ring();
+        records[0].id = 9;
+        assert_eq!(KeyRing::open(&master(1), &records).unwrap_err(), KeyRingError::WrongMaster { id: 9 });
+        let (_, mut records) = ring();
+        records[1].purpose = Purpose::Audit;
+        assert_eq!(KeyRing::open(&master(1), &records).unwrap_err(), KeyRingError::WrongMaster { id: 2 });
+    }
+
+    /// ASVS 13.3.4: rotation keeps what was sealed before.
+    #[test]
+    fn rotation_seals_with_the_new_key_and_opens_with_the_old() {
+        let (ring, mut records) = ring();
+        let before = ring.seal(&Seeded::new(11), &PLACE, b"before").unwrap().0;
+        let (rotated, record) = ring.with_new_seal_key(&Seeded::new(12), &master(1), 5).unwrap();
+        assert_eq!((record.id, record.purpose, record.created_at_ms), (4, Purpose::Seal, 5));
+        assert_eq!(rotated.active_seal_key(), DataKeyId(4));
+        assert_eq!(rotated.seal_key_ids(), [DataKeyId(1), DataKeyId(4)]);
+        records.push(record);
+
+        let after = rotated.seal(&Seeded::new(13), &PLACE, b"after").unwrap().0;
+        assert_eq!(KeyRing::key_id_of(&after), Some(DataKeyId(4)));
+        for ring in [rotated.clone(), KeyRing::open(&master(1), &records).unwrap()] {
+            assert_eq!(ring.active_seal_key(), DataKeyId(4));
+            assert_eq!(*ring.open_sealed(&PLACE, &before).unwrap(), b"before");
+            assert_eq!(*ring.open_sealed(&PLACE, &after).unwrap(), b"after");
+        }
+        // Who still holds the old ring learns that its keys are out of date, not that the value is forged.
+        assert_eq!(ring.active_seal_key(), DataKeyId(1));
+        assert_eq!(ring.open_sealed(&PLACE, &after).unwrap_err(), OpenError::UnknownKey(DataKeyId(4)));
+        // Digests do not depend on the seal keys.
+        assert!(bool::from(ring.digest("l", &[]).ct_eq(&rotated.digest("l", &[]))));
+        // No number is given twice.
+        let (_, third) = rotated.with_new_seal_key(&Seeded::new(14), &master(1), 6).unwrap();
+        assert_eq!(third.id, 5);
+    }
+
+    #[test]
+    fn a_retired_seal_key_opens_and_no_longer_seals() {
+        let (ring, mut records) = ring();
+        let before = ring.seal(&Seeded::new(11), &PLACE, b"before").unwrap().0;
+        let (_, record) = ring.with_new_seal_key(&Seeded::new(12), &master(1), 5).unwrap();
+        records.push(record);
+        records[0].retired = true;
+        let ring = KeyRing::open(&master(1), &records).unwrap();
+        assert_eq!(ring.active_seal_key(), DataKeyId(4));
+        assert_eq!(*ring.open_sealed(&PLACE, &before).unwrap(), b"before");
+        // Retired, the higher number does not seal either.
+        records[0].retired = false;
+        records[3].retired = true;
+        assert_eq!(KeyRing::open(&master(1), &records).unwrap().active_seal_key(), DataKeyId(1));
+        // Gone, it opens nothing.
+        records[3].retired = false;
+        records.remove(0);
+        let ring = KeyRing::open(&master(1), &records).unwrap();
+        assert_eq!(ring.open_sealed(&PLACE, &before).unwrap_err(), OpenError::UnknownKey(DataKeyId(1)));
+    }
+
+    #[test]
+    fn rotation_under_another_master_key_is_refused() {
+        let error = ring().0.with_new_seal_key(&Seeded::new(12), &master(2), 5).unwrap_err();
+        assert_eq!(error, KeyRingError::OtherMaster);
+    }
+
+    #[test]
+    fn rotation_ends_with_the_last_number() {
+        let (_, mut records) = ring();
+        let last = fresh(&Seeded::new(12), &Wrapper::new(&master(1)), Purpose::Seal, u32::MAX, 0).unwrap().1;
+        records.push(last);
+        let ring = KeyRing::open(&master(1), &records).unwrap();
+        assert_eq!(ring.with_new_seal_key(&Seeded::new(13), &master(1), 5).unwrap_err(), KeyRingError::Full);
+    }
+
+    #[test]
+    fn rewrapping_changes_the_master_key_and_nothing_else() {
+        let (ring, records) = ring();
+        let sealed = ring.seal(&Seeded::new(11), &PLACE, b"seed").unwrap().0;
+        let rewrapped = KeyRing::rewrap(&records, &master(1), &master(2), &Seeded::new(12)).unwrap();
+        for (old, new) in records.iter().zip(&rewrapped) {
+            assert_ne!(old.wrapped, new.wrapped);
+            assert_eq!(
+                KeyRecord { wrapped: Vec::new(), ..old.clone() },
+                KeyRecord { wrapped: Vec::new(), ..new.clone() }
+            );
+        }
+        assert_eq!(KeyRing::open(&master(1), &rewrapped).unwrap_err(), KeyRingError::WrongMaster { id: 1 });
+        let again = KeyRing::open(&master(2), &rewrapped).unwrap();
+        assert_eq!(*again.open_sealed(&PLACE, &sealed).unwrap(), b"seed");
+        assert!(bool::from(ring.digest("l", &[b"p"]).ct_eq(&again.digest("l", &[b"p"]))));
+        assert_eq!(ring.audit_mac(&[0; 32], &[]), again.audit_mac(&[0; 32], &[]));
+        let wrong = KeyRing::rewrap(&records, &master(3), &master(2), &Seeded::new(12));
+        assert_eq!(wrong.unwrap_err(), KeyRingError::WrongMaster { id: 1 });
+    }
+
+    #[test]
+    fn what_is_no_envelope_does_not_open() {
+        let (ring, _) = ring();
+        for sealed in [&b""[..], b"\x01", &[0; 64], &[2; 64]] {
+            assert_eq!(ring.open_sealed(&PLACE, sealed).unwrap_err(), OpenError::Malformed);
+        }
+        assert_eq!(
+            ring.open_sealed(&PLACE, &[1; 64]).unwrap_err(),
+            OpenError::UnknownKey(DataKeyId(0x0101_0101))
+        );
+        // A key that only digests does not open.
+        let mut claims_digest_key = ring.seal(&Seeded::new(11), &PLACE, b"seed").unwrap().0;
+        claims_digest_key[4] = 2;
+        assert_eq!(
+            ring.open_sealed(&PLACE, &claims_digest_key).unwrap_err(),
+            OpenError::UnknownKey(DataKeyId(2))
+        );
+    }
+
+    #[test]
+    fn two_rings_have_nothing_in_common() {
+        let (one, _) = ring();
+        let (other, _) = KeyRing::create(&Seeded::new(20), &master(1), 0).unwrap();
+        let sealed = one.seal(&Seeded::new(11), &PLACE, b"seed").unwrap().0;
+        assert_eq!(other.open_sealed(&PLACE, &sealed).unwrap_err(), OpenError::Forged);
+        assert!(!bool::from(one.digest("l", &[]).ct_eq(&other.digest("l", &[]))));
+        assert_ne!(one.audit_mac(&[0; 32], &[]), other.audit_mac(&[0; 32], &[]));
+    }
+
+    #[test]
+    fn f38_label_and_fields_shifted_across_a_join_give_other_digests() {
+        let (ring, _) = ring();
+        let digests = [
+            ring.digest("code", &[b"ab", b"c"]),
+            ring.digest("code", &[b"a", b"bc"]),
+            ring.digest("code", &[b"abc"]),
+            ring.digest("code", &[b"abc", b""]),
+            ring.digest("code", &[b"", b"abc"]),
+            ring.digest("codea", &[b"b", b"c"]),
+            ring.digest("cod", &[b"eab", b"c"]),
+            ring.digest("", &[b"code", b"ab", b"c"]),
+            ring.digest("other", &[b"ab", b"c"]),
+        ];
+        let distinct: BTreeSet<_> = digests.iter().map(Digest::as_bytes).collect();
+        assert_eq!(distinct.len(), digests.len());
+    }
+
+    /// F38: lengths just around the bounds of other people's hashes; the last byte always counts.
+    #[test]
+    fn f38_no_length_is_cut() {
+        let (ring, _) = ring();
+        let mut seen = BTreeSet::new();
+        for length in [63, 64, 65, 71, 72, 73, 255, 256, 100_000] {
+            for last in [b'x', b'y'] {
+                let mut part = vec![b'a'; length];
+                part[length - 1] = last;
+                assert!(seen.insert(*ring.digest("api_key", &[&part]).as_bytes()), "{length}");
+            }
+        }
+    }
+
+    /// ASVS 16.4: an event edited, moved or left out breaks every link behind it.
+    #[test]
+    fn audit_links_depend_on_what_came_before_and_on_every_field() {
+        let (ring, _) = ring();
+        let link = ring.audit_mac(&[0; 32], &[b"verified", b"factor_1"]);
+        assert_ne!(link, ring.audit_mac(&[1; 32], &[b"verified", b"factor_1"]));
+        assert_ne!(link, ring.audit_mac(&[0; 32], &[b"verified", b"factor_2"]));
+        assert_ne!(link, ring.audit_mac(&[0; 32], &[b"verifiedf", b"actor_1"]));
+        assert_ne!(link, *ring.digest("", &[&[0; 32], b"verified", b"factor_1"]).as_bytes());
+        assert_eq!(link, ring.audit_mac(&[0; 32], &[b"verified", b"factor_1"]));
+    }
+
+    #[test]
+    fn without_randomness_there_is_no_ring() {
+        let failed = KeyRingError::Entropy(EntropyFailed);
+        assert_eq!(KeyRing::create(&Failing, &master(1), 0).unwrap_err(), failed);
+        let (ring, records) = ring();
+        assert_eq!(ring.with_new_seal_key(&Failing, &master(1), 0).unwrap_err(), failed);
+        assert_eq!(KeyRing::rewrap(&records, &master(1), &master(2), &Failing).unwrap_err(), failed);
+        assert!(ring.seal(&Failing, &PLACE, b"seed").is_err());
+    }
+
+    #[test]
+    fn i10_debug_shows_numbers_only() {
+        let (ring, records) = ring();
+        assert_eq!(format!("{ring:?}"), "KeyRing { active_seal_key: 1, seal_keys: [1], .. }");
+        assert_eq!(
+            format!("{:?}", records[0]),
+            "KeyRecord { id: 1, purpose: Seal, created_at_ms: 1700000000000, retired: false, .. }"
+        );
+    }
+}

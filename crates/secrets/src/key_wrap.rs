@@ -104,3 +104,53 @@ fn associated_data(purpose: Purpose, id: u32) -> Vec<u8> {
     frame(&[purpose.as_str().as_bytes(), &id.to_be_bytes()], |bytes| data.extend_from_slice(bytes));
     data
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seeded::{Failing, Seeded};
+
+    fn wrapper(seed: u64) -> Wrapper {
+        Wrapper::new(&MasterKey::generate(&Seeded::new(seed)).unwrap())
+    }
+
+    #[test]
+    fn a_wrapped_key_opens_for_its_purpose_and_id_only() {
+        let wrapper = wrapper(1);
+        let wrapped = wrapper.wrap(&Seeded::new(2), Purpose::Seal, 7, &[5; 32]).unwrap().0;
+        assert_eq!(wrapped.len(), 1 + 24 + 32 + 16);
+        assert_eq!(*wrapper.unwrap(Purpose::Seal, 7, &wrapped).unwrap(), [5; 32]);
+        assert!(wrapper.unwrap(Purpose::Digest, 7, &wrapped).is_none());
+        assert!(wrapper.unwrap(Purpose::Audit, 7, &wrapped).is_none());
+        assert!(wrapper.unwrap(Purpose::Seal, 8, &wrapped).is_none());
+    }
+
+    #[test]
+    fn a_changed_cut_or_foreign_record_does_not_open() {
+        let wrapper = wrapper(1);
+        let wrapped = wrapper.wrap(&Seeded::new(2), Purpose::Seal, 7, &[5; 32]).unwrap().0;
+        for bit in 0..wrapped.len() * 8 {
+            let mut changed = wrapped.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(wrapper.unwrap(Purpose::Seal, 7, &changed).is_none(), "{bit}");
+        }
+        for length in 0..wrapped.len() {
+            assert!(wrapper.unwrap(Purpose::Seal, 7, &wrapped[..length]).is_none(), "{length}");
+        }
+        assert!(self::wrapper(2).unwrap(Purpose::Seal, 7, &wrapped).is_none());
+    }
+
+    #[test]
+    fn without_randomness_nothing_is_wrapped() {
+        assert_eq!(wrapper(1).wrap(&Failing, Purpose::Seal, 7, &[5; 32]), Err(EntropyFailed));
+    }
+
+    #[test]
+    fn purposes_read_back_from_their_names() {
+        for purpose in [Purpose::Seal, Purpose::Digest, Purpose::Audit] {
+            assert_eq!(Purpose::parse(purpose.as_str()), Some(purpose));
+        }
+        assert_eq!(Purpose::parse("Seal"), None);
+        assert_eq!(Purpose::parse(""), None);
+    }
+}

@@ -13,6 +13,8 @@ mod key_ring;
 mod key_wrap;
 mod master_key;
 mod seal;
+#[cfg(test)]
+mod seeded;
 mod totp;
 
 pub use api_key::{ApiKeyText, KeyMode, client_id};

@@ -128,3 +128,139 @@ fn decode(encoding: &Encoding, text: &[u8]) -> Option<Box<Zeroizing<[u8; KEY_BYT
     encoding.decode_mut(text, &mut bytes[..]).ok()?;
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::seeded::{Failing, Seeded};
+
+    /// Every byte from 224 on, so that both base64 alphabets show where they differ.
+    const BYTES: [u8; 32] = {
+        let mut bytes = [0; 32];
+        let mut place = 0;
+        while place < 32 {
+            bytes[place] = 0xe0 + place as u8;
+            place += 1;
+        }
+        bytes
+    };
+    const STD: &str = "4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/v8=";
+    const HEX: &str = "e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
+
+    #[test]
+    fn one_key_in_all_its_spellings() {
+        let url = STD.replace('+', "-").replace('/', "_");
+        for text in [
+            STD.to_owned(),
+            STD.trim_end_matches('=').to_owned(),
+            url.clone(),
+            url.trim_end_matches('=').to_owned(),
+            HEX.to_owned(),
+            HEX.to_uppercase(),
+            format!("\n  {STD}\r\n"),
+            format!("\t{HEX}\n"),
+        ] {
+            assert_eq!(**MasterKey::parse(&text).unwrap().0, BYTES, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_without_being_repeated() {
+        let long = format!("{STD}{STD}");
+        for text in [
+            "",
+            "   ",
+            "changeme",
+            &STD[1..],
+            &long,
+            &HEX[2..],
+            &format!("{HEX}00"),
+            &format!("0x{HEX}"),
+            &STD.replace("4OHi", "4O i"),
+            &STD.replace('+', "*"),
+            &STD.replace("8=", "9="),
+            &format!("{STD}="),
+            &HEX.replace('e', "é"),
+            // A character of each alphabet.
+            &STD.replacen('+', "-", 1),
+        ] {
+            let error = MasterKey::parse(text).unwrap_err();
+            assert!(matches!(error, MasterKeyError::Malformed), "{text:?}");
+            assert_eq!(error.to_string(), "a master key is 32 bytes in base64, or 64 hexadecimal digits");
+        }
+    }
+
+    #[test]
+    fn a_fresh_key_reads_back_from_its_text() {
+        let key = MasterKey::generate(&Seeded::new(5)).unwrap();
+        let text = key.to_text();
+        assert_eq!(text.len(), 44);
+        assert_eq!(MasterKey::parse(&text).unwrap().0, key.0);
+        assert_ne!(MasterKey::generate(&Seeded::new(6)).unwrap().0, key.0);
+        assert!(MasterKey::generate(&Failing).is_err());
+    }
+
+    #[test]
+    fn i10_debug_shows_no_byte() {
+        assert_eq!(format!("{:?}", MasterKey::parse(STD).unwrap()), "MasterKey(…)");
+    }
+
+    fn file(content: &[u8], mode: u32) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn a_private_file_gives_its_key() {
+        for mode in [0o600, 0o400, 0o700] {
+            let (_folder, path) = file(format!("{STD}\n").as_bytes(), mode);
+            assert_eq!(**MasterKey::from_file(&path).unwrap().0, BYTES, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_file_open_to_others_is_refused_with_the_cure() {
+        for mode in [0o640, 0o604, 0o620, 0o602, 0o610, 0o644, 0o666, 0o777] {
+            let (_folder, path) = file(STD.as_bytes(), mode);
+            let error = MasterKey::from_file(&path).unwrap_err();
+            assert!(matches!(error, MasterKeyError::OpenToOthers { .. }), "{mode:o}: {error}");
+            let path = path.display();
+            let expected = format!("{path} is open to others (mode {mode:04o}); run: chmod 600 {path}");
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    /// I10: what was in the file is in no error, neither in its text nor in its Debug.
+    #[test]
+    fn i10_a_file_without_a_key_is_named_and_not_quoted() {
+        let canary = "canary-4711";
+        let long = [HEX.as_bytes(), &b" ".repeat(2_000)[..], canary.as_bytes()].concat();
+        for content in [canary.as_bytes(), b"", b"\xff\xfe canary-4711", &b"a".repeat(5_000)] {
+            let (_folder, path) = file(content, 0o600);
+            let error = MasterKey::from_file(&path).unwrap_err();
+            assert!(matches!(error, MasterKeyError::MalformedFile { .. }), "{error}");
+            assert!(error.to_string().contains("master.key"));
+            assert!(!format!("{error} {error:?}").contains(canary));
+        }
+        // Only so much of a file is read.
+        let (_folder, path) = file(&long, 0o600);
+        assert!(MasterKey::from_file(&path).is_ok());
+    }
+
+    #[test]
+    fn a_missing_file_or_a_folder_is_unreadable() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+        for path in [folder.path().join("absent"), folder.path().to_owned()] {
+            let error = MasterKey::from_file(&path).unwrap_err();
+            assert!(matches!(error, MasterKeyError::Unreadable { .. }), "{error}");
+            assert!(error.to_string().contains(&path.display().to_string()));
+        }
+    }
+}

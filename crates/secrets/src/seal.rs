@@ -146,3 +146,119 @@ fn associated_data(id: DataKeyId, bound_to: &Binding<'_>) -> Vec<u8> {
     frame(&parts, |bytes| data.extend_from_slice(bytes));
     data
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seeded::{Failing, Seeded};
+
+    const PLACE: Binding<'static> =
+        Binding { table: "factors", column: "totp_seed", scope: b"env_1", row: b"auth_factor_1" };
+
+    fn key() -> SealKey {
+        SealKey::new(DataKeyId(0x0102_0304), &[9; 32])
+    }
+
+    fn sealed(plain: &[u8]) -> Vec<u8> {
+        key().seal(&Seeded::new(3), &PLACE, plain).unwrap().0
+    }
+
+    #[test]
+    fn what_was_sealed_opens_in_its_place() {
+        for length in [0, 1, 20, 63, 64, 65, 1_000, 100_000] {
+            let plain = vec![0x5a; length];
+            let envelope = sealed(&plain);
+            assert_eq!(envelope.len(), 5 + 24 + length + 16);
+            assert_eq!(*key().open(&PLACE, &envelope).unwrap(), plain);
+        }
+    }
+
+    #[test]
+    fn the_envelope_is_version_key_id_nonce_ciphertext() {
+        let envelope = sealed(b"seed");
+        assert_eq!(envelope[..5], [1, 1, 2, 3, 4]);
+        let mut nonce = [0; 24];
+        Seeded::new(3).fill(&mut nonce).unwrap();
+        assert_eq!(envelope[5..29], nonce);
+        assert_eq!(key_id_of(&envelope), Some(DataKeyId(0x0102_0304)));
+        assert!(!envelope.windows(4).any(|window| window == b"seed"));
+    }
+
+    /// NIST SP 800-63B-4 3.1.4.2, ASVS 11.3.3: secrets of two rows swapped do not open.
+    #[test]
+    fn a_value_moved_elsewhere_does_not_open() {
+        let envelope = sealed(b"seed");
+        let elsewhere = [
+            Binding { table: "challenges", ..PLACE },
+            Binding { column: "totp_seed2", ..PLACE },
+            Binding { scope: b"env_2", ..PLACE },
+            Binding { row: b"auth_factor_2", ..PLACE },
+            Binding { row: b"", ..PLACE },
+            // Bytes shifted across a join (F38).
+            Binding { table: "factorstotp_", column: "seed", ..PLACE },
+            Binding { scope: b"env_1a", row: b"uth_factor_1", ..PLACE },
+            Binding { scope: b"auth_factor_1", row: b"env_1", ..PLACE },
+        ];
+        for place in elsewhere {
+            assert_eq!(key().open(&place, &envelope).unwrap_err(), OpenError::Forged, "{place:?}");
+        }
+    }
+
+    #[test]
+    fn one_bit_flipped_anywhere_and_it_does_not_open() {
+        let envelope = sealed(b"seed");
+        for bit in 0..envelope.len() * 8 {
+            let mut changed = envelope.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(key().open(&PLACE, &changed).is_err(), "{bit}");
+        }
+    }
+
+    #[test]
+    fn a_cut_or_prolonged_envelope_does_not_open() {
+        let envelope = sealed(b"seed");
+        for length in 0..envelope.len() {
+            assert!(key().open(&PLACE, &envelope[..length]).is_err(), "{length}");
+        }
+        let mut longer = envelope;
+        longer.push(0);
+        assert_eq!(key().open(&PLACE, &longer).unwrap_err(), OpenError::Forged);
+    }
+
+    #[test]
+    fn what_is_no_envelope_names_no_key() {
+        assert_eq!(key_id_of(b""), None);
+        assert_eq!(key_id_of(&sealed(b"")[..44]), None);
+        let mut version_2 = sealed(b"seed");
+        version_2[0] = 2;
+        assert_eq!(key_id_of(&version_2), None);
+        assert_eq!(key().open(&PLACE, &version_2).unwrap_err(), OpenError::Malformed);
+    }
+
+    #[test]
+    fn the_same_value_sealed_twice_looks_different() {
+        let entropy = Seeded::new(3);
+        let (one, other) = (key().seal(&entropy, &PLACE, b"seed"), key().seal(&entropy, &PLACE, b"seed"));
+        let (one, other) = (one.unwrap().0, other.unwrap().0);
+        assert_ne!(one[5..29], other[5..29]);
+        assert_ne!(one[29..], other[29..]);
+    }
+
+    #[test]
+    fn without_randomness_nothing_is_sealed() {
+        assert_eq!(key().seal(&Failing, &PLACE, b"seed"), Err(SealError::Entropy(EntropyFailed)));
+    }
+
+    /// What version 1 sealed has to open for ever. This one was made by another implementation of the cipher.
+    #[test]
+    fn an_envelope_of_version_1_still_opens() {
+        const ENVELOPE: &str = concat!(
+            "0101020304",
+            "6465666768696a6b6c6d6e6f707172737475767778797a7b",
+            "8b34ee461c23f2b3f1fcb4da03181b2b45274ca2",
+            "7c9f20088350a7f4de29b3569dd9787a"
+        );
+        let envelope = data_encoding::HEXLOWER.decode(ENVELOPE.as_bytes()).unwrap();
+        assert_eq!(*key().open(&PLACE, &envelope).unwrap(), b"12345678901234567890");
+    }
+}

@@ -122,3 +122,155 @@ pub fn matching_step(seed: &TotpSeed, code: &Code, window: Window) -> Option<u64
     }
     bool::from(found).then_some(latest)
 }
+
+#[cfg(test)]
+mod tests {
+    use totp_rs::{Algorithm, Builder};
+
+    use super::*;
+    use crate::seeded::{Failing, Seeded};
+
+    fn rfc_seed() -> TotpSeed {
+        TotpSeed::from_bytes(b"12345678901234567890").unwrap()
+    }
+
+    /// RFC 4226 Appendix D.
+    #[test]
+    fn rfc4226_appendix_d() {
+        let expected = [
+            "755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871",
+            "520489",
+        ];
+        for (counter, code) in (0..).zip(expected) {
+            assert_eq!(hotp(&rfc_seed(), counter).reveal(), code, "{counter}");
+        }
+    }
+
+    /// RFC 6238 Appendix B, the SHA-1 rows, last six digits.
+    #[test]
+    fn rfc6238_appendix_b() {
+        for (seconds, code) in [
+            (59, "287082"),
+            (1_111_111_109, "081804"),
+            (1_111_111_111, "050471"),
+            (1_234_567_890, "005924"),
+            (2_000_000_000, "279037"),
+            (20_000_000_000, "353130"),
+        ] {
+            assert_eq!(hotp(&rfc_seed(), seconds / 30).reveal(), code, "{seconds}");
+        }
+    }
+
+    /// RFC 4226 §5.1: the counter has 8 bytes, and none of them is lost. The codes come from another implementation.
+    #[test]
+    fn rfc4226_counters_of_eight_bytes() {
+        for (counter, code) in [
+            (0, "755224"),
+            ((1 << 31) - 1, "223505"),
+            (1 << 31, "197202"),
+            ((1 << 31) + 1, "770377"),
+            ((1 << 32) - 1, "117190"),
+            (1 << 32, "999456"),
+            ((1 << 63) - 1, "181742"),
+            (1 << 63, "959616"),
+            (u64::MAX, "094451"),
+        ] {
+            assert_eq!(hotp(&rfc_seed(), counter).reveal(), code, "{counter}");
+            let window = Window { from: counter, to: counter };
+            let code = Code::parse_exact(code).unwrap();
+            assert_eq!(matching_step(&rfc_seed(), &code, window), Some(counter));
+        }
+    }
+
+    #[test]
+    fn another_implementation_agrees_on_random_seeds_and_steps() {
+        let entropy = Seeded::new(6238);
+        for round in 0..2_000_u64 {
+            let mut bytes = vec![0; 10 + (round % 31) as usize];
+            entropy.fill(&mut bytes).unwrap();
+            // Steps of every magnitude.
+            let step = entropy.number() >> (round % 64);
+            let seed = TotpSeed::from_bytes(&bytes).unwrap();
+            let oracle = Builder::new()
+                .with_algorithm(Algorithm::SHA1)
+                .with_digits(6)
+                .with_step_duration(1)
+                .with_secret(bytes)
+                .build_noncompliant();
+            assert_eq!(hotp(&seed, step).reveal(), oracle.generate(step).to_string(), "{step}");
+        }
+    }
+
+    #[test]
+    fn every_step_of_the_window_is_found_and_none_beside_it() {
+        let seed = rfc_seed();
+        let window = Window { from: 999, to: 1_001 };
+        for step in 990..=1_010 {
+            let found = matching_step(&seed, &hotp(&seed, step), window);
+            assert_eq!(found, (999..=1_001).contains(&step).then_some(step), "{step}");
+        }
+    }
+
+    /// W9: if a code fits several steps of the window, the latest counts. 153567 and 153569 share theirs.
+    #[test]
+    fn w9_the_latest_of_several_matching_steps_counts() {
+        let code = Code::parse_exact("468457").unwrap();
+        let matching = |from, to| matching_step(&rfc_seed(), &code, Window { from, to });
+        assert_eq!(matching(153_567, 153_569), Some(153_569));
+        assert_eq!(matching(153_567, 153_568), Some(153_567));
+        assert_eq!(matching(153_568, 153_568), None);
+    }
+
+    #[test]
+    fn windows_at_the_ends_of_time_neither_wrap_nor_panic() {
+        let seed = rfc_seed();
+        let last = hotp(&seed, u64::MAX);
+        assert_eq!(matching_step(&seed, &last, Window { from: u64::MAX - 2, to: u64::MAX }), Some(u64::MAX));
+        assert_eq!(matching_step(&seed, &last, Window { from: 0, to: 1 }), None);
+        assert_eq!(matching_step(&seed, &hotp(&seed, 0), Window { from: 0, to: 1 }), Some(0));
+    }
+
+    /// I7: a window that makes no sense fits nothing.
+    #[test]
+    fn i7_reversed_and_boundless_windows_fit_no_code() {
+        let seed = rfc_seed();
+        let code = hotp(&seed, 5);
+        assert_eq!(matching_step(&seed, &code, Window { from: 6, to: 5 }), None);
+        assert_eq!(matching_step(&seed, &code, Window { from: 0, to: WINDOW_STEPS_MAX - 1 }), Some(5));
+        assert_eq!(matching_step(&seed, &code, Window { from: 0, to: WINDOW_STEPS_MAX }), None);
+        assert_eq!(matching_step(&seed, &code, Window { from: 0, to: u64::MAX }), None);
+    }
+
+    /// RFC 4226 §4 R6, W12: 160 bits, shown as 32 characters.
+    #[test]
+    fn w12_a_fresh_seed_has_twenty_bytes() {
+        let entropy = Seeded::new(1);
+        let (one, other) = (TotpSeed::generate(&entropy).unwrap(), TotpSeed::generate(&entropy).unwrap());
+        assert_eq!(one.as_bytes().len(), 20);
+        assert_eq!(one.to_base32().len(), 32);
+        assert_ne!(one.as_bytes(), other.as_bytes());
+        assert!(TotpSeed::generate(&Failing).is_err());
+    }
+
+    #[test]
+    fn w12_seeds_have_ten_to_forty_bytes() {
+        for length in 0..=64 {
+            let seed = TotpSeed::from_bytes(&vec![7; length]);
+            assert_eq!(seed.is_some(), (10..=40).contains(&length), "{length}");
+        }
+    }
+
+    #[test]
+    fn w12_an_imported_seed_is_echoed_in_upper_case_without_padding() {
+        let seed = TotpSeed::import_base32("gezd gnbv gy3t qojq gezd gnbv gy3t qojq====").unwrap();
+        assert_eq!(seed.as_bytes(), b"12345678901234567890");
+        assert_eq!(seed.to_base32().as_str(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+        assert!(TotpSeed::import_base32(&"A".repeat(15)).is_none());
+        assert!(TotpSeed::import_base32(&"A".repeat(65)).is_none());
+    }
+
+    #[test]
+    fn i10_debug_shows_nothing_of_the_seed() {
+        assert_eq!(format!("{:?}", rfc_seed()), "TotpSeed(…)");
+    }
+}
