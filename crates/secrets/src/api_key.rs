@@ -9,7 +9,6 @@ use crate::entropy::{Entropy, EntropyFailed, uniform_below};
 use crate::key_ring::KeyRing;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Random characters of a key: 190 bits.
 const RANDOM_CHARS: usize = 32;
@@ -127,20 +126,6 @@ impl fmt::Debug for ApiKeyText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ApiKeyText({}…)", self.mode.prefix())
     }
-}
-
-/// A fresh client id, as SDKs expect beside an API key: `client_` and 26 characters of Crockford's Base32. Not a
-/// secret. The first is at most 7, so that the 26 are a well-formed ULID (128 bits).
-///
-/// # Errors
-/// [`EntropyFailed`] if there is no randomness.
-pub fn client_id(entropy: &dyn Entropy) -> Result<String, EntropyFailed> {
-    let mut id = String::from("client_");
-    for place in 0..26 {
-        let drawn = uniform_below(entropy, if place == 0 { 8 } else { 32 })?;
-        id.push(char::from(CROCKFORD[drawn as usize % CROCKFORD.len()]));
-    }
-    Ok(id)
 }
 
 fn split(text: &str) -> Option<(KeyMode, &str)> {
@@ -316,22 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_id_is_a_prefix_and_a_well_formed_ulid() {
-        let entropy = Seeded::new(5);
-        let mut seen = BTreeSet::new();
-        for _ in 0..500 {
-            let id = client_id(&entropy).unwrap();
-            let chars = id.strip_prefix("client_").unwrap();
-            assert_eq!(chars.len(), 26);
-            assert!(chars.bytes().all(|byte| CROCKFORD.contains(&byte)), "{id}");
-            assert!(chars.as_bytes()[0] <= b'7', "{id}");
-            assert!(seen.insert(id));
-        }
-    }
-
-    #[test]
-    fn without_randomness_there_is_no_key_and_no_id() {
+    fn without_randomness_there_is_no_key() {
         assert!(ApiKeyText::generate(&Failing, KeyMode::Test).is_err());
-        assert!(client_id(&Failing).is_err());
     }
 }

@@ -9,36 +9,10 @@ use zeroize::Zeroizing;
 
 use crate::digest::{Digest, KeyedSha256};
 use crate::entropy::{Entropy, EntropyFailed};
+use crate::key_record::KeyRecord;
 use crate::key_wrap::{Purpose, Wrapper};
 use crate::master_key::MasterKey;
 use crate::seal::{self, Binding, DataKeyId, OpenError, SealError, SealKey, Sealed};
-
-/// One key as the store keeps it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct KeyRecord {
-    /// Its number, never given twice, whatever the purpose.
-    pub id: u32,
-    /// What it is for.
-    pub purpose: Purpose,
-    /// The key, wrapped by the master key.
-    pub wrapped: Vec<u8>,
-    /// When it was made, in milliseconds since 1970.
-    pub created_at_ms: i64,
-    /// A retired seal key still opens what it sealed, but seals nothing more; a retired digest or audit key is not
-    /// used at all.
-    pub retired: bool,
-}
-
-impl fmt::Debug for KeyRecord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyRecord")
-            .field("id", &self.id)
-            .field("purpose", &self.purpose)
-            .field("created_at_ms", &self.created_at_ms)
-            .field("retired", &self.retired)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Why there is no key ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -104,7 +78,9 @@ impl KeyRing {
         let wrapper = Wrapper::new(master);
         let records = [(1, Purpose::Seal), (2, Purpose::Digest), (3, Purpose::Audit)]
             .into_iter()
-            .map(|(id, purpose)| fresh(entropy, &wrapper, purpose, id, now_ms).map(|(_, record)| record))
+            .map(|(id, purpose)| {
+                KeyRecord::mint(entropy, &wrapper, purpose, id, now_ms).map(|(_, record)| record)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         Ok((KeyRing::open(master, &records)?, records))
     }
@@ -125,7 +101,7 @@ impl KeyRing {
             if !ids.insert(id) {
                 return Err(KeyRingError::Duplicate { id });
             }
-            let key = unwrap(&wrapper, record)?;
+            let key = record.unwrap(&wrapper).ok_or(KeyRingError::WrongMaster { id })?;
             match record.purpose {
                 Purpose::Seal => {
                     seal.insert(DataKeyId(id), SealKey::new(DataKeyId(id), &key));
@@ -167,7 +143,7 @@ impl KeyRing {
             return Err(KeyRingError::OtherMaster);
         }
         let id = self.0.last_id.checked_add(1).ok_or(KeyRingError::Full)?;
-        let (key, record) = fresh(entropy, &wrapper, Purpose::Seal, id, now_ms)?;
+        let (key, record) = KeyRecord::mint(entropy, &wrapper, Purpose::Seal, id, now_ms)?;
 
         let mut keys = Keys::clone(&self.0);
         keys.active = SealKey::new(DataKeyId(id), &key);
@@ -190,7 +166,7 @@ impl KeyRing {
         records
             .iter()
             .map(|record| {
-                let key = unwrap(&old, record)?;
+                let key = record.unwrap(&old).ok_or(KeyRingError::WrongMaster { id: record.id })?;
                 let wrapped = new.wrap(entropy, record.purpose, record.id, &key)?.0;
                 Ok(KeyRecord { wrapped, ..record.clone() })
             })
@@ -263,25 +239,6 @@ impl fmt::Debug for KeyRing {
             .field("seal_keys", &self.0.seal.keys().map(|id| id.0).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
-}
-
-fn fresh(
-    entropy: &dyn Entropy,
-    wrapper: &Wrapper,
-    purpose: Purpose,
-    id: u32,
-    now_ms: i64,
-) -> Result<(Zeroizing<[u8; 32]>, KeyRecord), KeyRingError> {
-    let mut key = Zeroizing::new([0; 32]);
-    entropy.fill(&mut key[..])?;
-    let wrapped = wrapper.wrap(entropy, purpose, id, &key)?.0;
-    Ok((key, KeyRecord { id, purpose, wrapped, created_at_ms: now_ms, retired: false }))
-}
-
-fn unwrap(wrapper: &Wrapper, record: &KeyRecord) -> Result<Zeroizing<[u8; 32]>, KeyRingError> {
-    wrapper
-        .unwrap(record.purpose, record.id, &record.wrapped)
-        .ok_or(KeyRingError::WrongMaster { id: record.id })
 }
 
 /// Puts the key into `place`, unless it is retired; there can be only one.
@@ -357,7 +314,8 @@ mod tests {
         let twice = [&records[..], &records[..1]].concat();
         assert_eq!(open(&twice), Err(KeyRingError::Duplicate { id: 1 }));
 
-        let second = fresh(&Seeded::new(12), &Wrapper::new(&master(1)), Purpose::Digest, 4, 0).unwrap().1;
+        let second =
+            KeyRecord::mint(&Seeded::new(12), &Wrapper::new(&master(1)), Purpose::Digest, 4, 0).unwrap().1;
         let two = [&records[..], &[second]].concat();
         assert_eq!(open(&two), Err(KeyRingError::Ambiguous(Purpose::Digest)));
     }
@@ -430,7 +388,9 @@ mod tests {
     #[test]
     fn rotation_ends_with_the_last_number() {
         let (_, mut records) = ring();
-        let last = fresh(&Seeded::new(12), &Wrapper::new(&master(1)), Purpose::Seal, u32::MAX, 0).unwrap().1;
+        let last = KeyRecord::mint(&Seeded::new(12), &Wrapper::new(&master(1)), Purpose::Seal, u32::MAX, 0)
+            .unwrap()
+            .1;
         records.push(last);
         let ring = KeyRing::open(&master(1), &records).unwrap();
         assert_eq!(ring.with_new_seal_key(&Seeded::new(13), &master(1), 5).unwrap_err(), KeyRingError::Full);
@@ -542,11 +502,7 @@ mod tests {
 
     #[test]
     fn i10_debug_shows_numbers_only() {
-        let (ring, records) = ring();
+        let (ring, _) = ring();
         assert_eq!(format!("{ring:?}"), "KeyRing { active_seal_key: 1, seal_keys: [1], .. }");
-        assert_eq!(
-            format!("{:?}", records[0]),
-            "KeyRecord { id: 1, purpose: Seal, created_at_ms: 1700000000000, retired: false, .. }"
-        );
     }
 }

@@ -92,12 +92,14 @@ impl MasterKey {
             return Err(MasterKeyError::OpenToOthers { path: path.to_owned(), mode });
         }
         let mut text = Zeroizing::new(String::with_capacity(FILE_BYTES_MAX as usize));
-        match file.take(FILE_BYTES_MAX).read_to_string(&mut text) {
-            Ok(_) => MasterKey::parse(&text),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(MasterKeyError::Malformed),
-            Err(error) => return Err(unreadable(error)),
+        if let Err(error) = file.take(FILE_BYTES_MAX).read_to_string(&mut text) {
+            // Not UTF-8: it was read, and is no key.
+            if error.kind() != io::ErrorKind::InvalidData {
+                return Err(unreadable(error));
+            }
+            text.clear();
         }
-        .map_err(|_| MasterKeyError::MalformedFile { path: path.to_owned() })
+        MasterKey::parse(&text).map_err(|_| MasterKeyError::MalformedFile { path: path.to_owned() })
     }
 
     /// The key in base64, for the operator's file.
