@@ -486,7 +486,10 @@ mod tests {
         assert_ne!(link, ring.audit_mac(&[1; 32], &[b"verified", b"factor_1"]));
         assert_ne!(link, ring.audit_mac(&[0; 32], &[b"verified", b"factor_2"]));
         assert_ne!(link, ring.audit_mac(&[0; 32], &[b"verifiedf", b"actor_1"]));
-        assert_ne!(link, *ring.digest("", &[&[0; 32], b"verified", b"factor_1"]).as_bytes());
+        // Nor is one the digest of the same bytes: the key is another.
+        let label = "thirty-two bytes, like any link.";
+        let previous = label.as_bytes().try_into().unwrap();
+        assert_ne!(ring.audit_mac(previous, &[b"event"]), *ring.digest(label, &[b"event"]).as_bytes());
         assert_eq!(link, ring.audit_mac(&[0; 32], &[b"verified", b"factor_1"]));
     }
 

@@ -181,6 +181,7 @@ mod tests {
             &HEX[2..],
             &format!("{HEX}00"),
             &format!("0x{HEX}"),
+            &format!("{HEX}="),
             &STD.replace("4OHi", "4O i"),
             &STD.replace('+', "*"),
             &STD.replace("8=", "9="),
