@@ -88,18 +88,25 @@ impl<'a> Rows<'a> {
         rows
     }
 
-    /// Writes a row without PNG filter, `times` times. `white` tells its bytes: 0xff or 0x00.
+    /// Writes a row without PNG filter, `times` times. `black` tells its bytes: 0x00 or 0xff.
     ///
     /// The table of codes covers what a QR code needs: rows of 29 to 185 bytes, each 8 or 32 times.
-    pub(crate) fn push(&mut self, white: impl Iterator<Item = bool>, times: u32) {
-        let (mut len, mut whites, mut sum_of_whites) = (1, 0, 0);
+    pub(crate) fn push(&mut self, black: &[bool], times: u32) {
+        let (mut whites, mut sum_of_whites) = (0, 0);
         self.put(NO_FILTER);
-        for white in white {
-            self.put(if white { WHITE } else { BLACK });
-            len += 1;
-            whites += u32::from(white);
-            sum_of_whites += whites;
+        // Sixteen bytes fill at most 32 bits, so that `put` has less often to look whether there is room.
+        for bytes in black.chunks(16) {
+            let mut codes = Code { value: 0, bits: 0 };
+            for black in bytes {
+                let code = if *black { BLACK } else { WHITE };
+                codes.value |= code.value << codes.bits;
+                codes.bits += code.bits;
+                whites += u32::from(!black);
+                sum_of_whites += whites;
+            }
+            self.put(codes);
         }
+        let len = 1 + black.len() as u32;
         self.repeat(len * (times - 1), len);
         self.checksum.add(len, whites, sum_of_whites, times);
     }
@@ -175,5 +182,54 @@ impl Adler {
     fn value(&self) -> u32 {
         const MODULUS: u64 = 65_521;
         ((self.b % MODULUS) << 16 | (self.a % MODULUS)) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The checksum byte by byte, as RFC 1950 defines it.
+    fn adler_of(bytes: impl Iterator<Item = u8>) -> u32 {
+        let (a, b) = bytes.fold((1, 0), |(a, b), byte| {
+            let a = (a + u32::from(byte)) % 65_521;
+            (a, (b + a) % 65_521)
+        });
+        b << 16 | a
+    }
+
+    #[test]
+    fn the_checksum_of_repeated_rows_is_that_of_their_bytes() {
+        let mut bytes = Vec::new();
+        let mut stream = Vec::new();
+        let mut rows = Rows::new(&mut stream);
+        for y in 0..185_usize {
+            let black: Vec<bool> = (0..185_usize).map(|x| x * y % 7 == 3 || y == 5).collect();
+            let times = if y % 9 == 0 { 32 } else { 8 };
+            rows.push(&black, times);
+            for _ in 0..times {
+                bytes.push(0);
+                bytes.extend(black.iter().map(|black| if *black { 0x00 } else { 0xff }));
+            }
+        }
+        assert_eq!(rows.checksum.value(), adler_of(bytes.into_iter()));
+    }
+
+    #[test]
+    fn the_codes_leave_no_gap_and_do_not_overlap() {
+        // Kraft's sum in thirty-seconds: a decoder refuses a table that is not full.
+        let [a, b, c, d] = REPEAT_131_TO_257;
+        let sum: u32 = [WHITE, BLACK, END, a, b, c, d, REPEAT_258].iter().map(|code| 32 >> code.bits).sum();
+        assert_eq!(sum, 32);
+    }
+
+    #[test]
+    fn every_row_of_every_version_repeats_within_the_table() {
+        for len in (1..=40).map(|version| 1 + 17 + 4 * version + 8) {
+            for repeated in [7 * len, 31 * len] {
+                let parts: u32 = u32::div_ceil(repeated, LONGEST);
+                assert!(repeated / parts >= 131 && (17..=256).contains(&len), "{repeated} bytes");
+            }
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! The QR code as a PNG of one bit a pixel.
 use crate::{Modules, TooLong, deflate::Rows, qr_modules};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::iter::repeat_n;
 use zeroize::Zeroizing;
 
 /// Light modules on each side: what the standard asks for (ISO/IEC 18004, 5.3.8), and dark pages need.
@@ -47,13 +46,16 @@ fn png(modules: &Modules) -> Vec<u8> {
     });
     chunk(&mut png, b"IDAT", |body| {
         let mut rows = Rows::new(body);
+        let mut row = Zeroizing::new(vec![false; side]);
         let border = SCALE * BORDER as u32;
-        rows.push(repeat_n(true, side), border);
+        rows.push(&row, border);
         for y in 0..modules.size() {
-            let light = (0..modules.size()).map(|x| !modules.is_dark(x, y));
-            rows.push(repeat_n(true, BORDER).chain(light).chain(repeat_n(true, BORDER)), SCALE);
+            let inside = row.iter_mut().skip(BORDER).take(modules.size());
+            inside.enumerate().for_each(|(x, black)| *black = modules.is_dark(x, y));
+            rows.push(&row, SCALE);
         }
-        rows.push(repeat_n(true, side), border);
+        row.fill(false);
+        rows.push(&row, border);
         rows.finish();
     });
     chunk(&mut png, b"IEND", |_| {});

@@ -52,3 +52,66 @@ pub fn qr_terminal(text: &str, style: Style) -> Result<String, TooLong> {
     }
     Ok(drawing)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Reads the blocks back: whether each half of each character is inked, row by row of modules.
+    fn ink(drawing: &str) -> Vec<Vec<bool>> {
+        let halves = |line: &str, upper| {
+            line.chars()
+                .map(|c| match c {
+                    ' ' => false,
+                    '▀' => upper,
+                    '▄' => !upper,
+                    '█' => true,
+                    other => panic!("{other:?} is no block"),
+                })
+                .collect()
+        };
+        drawing.lines().flat_map(|line| [halves(line, true), halves(line, false)]).collect()
+    }
+
+    /// Checks the dark modules read back from a drawing against the code's own, border included.
+    fn check(text: &str, dark: &[Vec<bool>]) {
+        let modules = qr_modules(text).unwrap();
+        assert_eq!(dark.len(), modules.size() + 2 * BORDER + 1);
+        for (y, row) in dark.iter().enumerate() {
+            assert_eq!(row.len(), modules.size() + 2 * BORDER);
+            for (x, dark) in row.iter().enumerate() {
+                let inside = x.checked_sub(BORDER).zip(y.checked_sub(BORDER));
+                assert_eq!(*dark, inside.is_some_and(|(x, y)| modules.is_dark(x, y)), "{x}, {y}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn the_drawing_read_back_is_the_code_in_either_style(text in "[ -~]{0,400}") {
+            let drawing = qr_terminal(&text, Style::Ansi).unwrap();
+            let bare = |line| -> &str {
+                let line: &str = line;
+                line.strip_prefix(BLACK_ON_WHITE).and_then(|l| l.strip_suffix(RESET)).unwrap()
+            };
+            check(&text, &ink(&drawing.lines().map(bare).collect::<Vec<_>>().join("\n")));
+
+            let mut light = ink(&qr_terminal(&text, Style::Plain).unwrap());
+            light.iter_mut().flatten().for_each(|module| *module = !*module);
+            check(&text, &light);
+        }
+    }
+
+    #[test]
+    fn the_plain_style_has_no_escape_sequence() {
+        assert!(!qr_terminal("hello", Style::Plain).unwrap().contains('\x1b'));
+    }
+
+    #[test]
+    fn a_text_too_long_is_refused() {
+        assert_eq!(qr_terminal(&"x".repeat(2_332), Style::Ansi), Err(TooLong));
+    }
+}
