@@ -22,7 +22,7 @@ impl error::Error for TooLong {}
 /// The smallest QR code of level M that holds exactly `text`, as UTF-8 bytes.
 ///
 /// The mask is always the same one. The standard (ISO/IEC 18004, 7.8.3) has the encoder try eight and keep the
-/// best-looking, which costs ten times the rest; a reader takes any, since the code itself names its mask.
+/// best-looking, which costs many times the rest; a reader takes any, since the code itself names its mask.
 ///
 /// # Errors
 /// [`TooLong`] above 2,331 bytes.
