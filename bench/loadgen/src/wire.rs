@@ -1,6 +1,6 @@
 //! The calls of a verification, and their answers by the short names of the invariants.
 use crate::http::{Conn, Request, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{
     io,
     net::SocketAddr,
@@ -28,7 +28,7 @@ pub struct Factor {
 }
 
 /// An answer that is not the one hoped for. All but `Busy`, `Rate` and `Other` are final for the object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
     /// 422: the challenge has already been verified.
     Verified,

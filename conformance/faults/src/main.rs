@@ -1,0 +1,127 @@
+//! Faults and attacks against the real binary, over real sockets, with a history and a checker.
+//!
+//! ```text
+//! countersign-faults crash-loop --binary P [--cycles 20]       kill -9 under load
+//! countersign-faults io-faults  --binary P [--sites 12] [--faults eio,enospc,kill,slow]
+//! countersign-faults races      --binary P [--rounds 20]       codes that land in one moment
+//! countersign-faults sigterm    --binary P [--cycles 10]       stops under load
+//! countersign-faults planted    [--each 200]                   the checker's own examination
+//! countersign-faults check      --history FILE                 a history that a run left
+//! ```
+//!
+//! All but the last two take `--folder DIR` (empty; kept) and `--seed N`, where the order of a run is chosen. Exit
+//! code 0: nothing violated. 1: something was, and the last line says how much. 2: wrong arguments.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool: this is its output")]
+mod caller;
+mod checker;
+mod crash_loop;
+mod dice;
+mod flow;
+mod history;
+mod io_faults;
+mod locks;
+mod model;
+mod planted;
+mod probe;
+mod races;
+mod run;
+mod server;
+mod sigterm;
+mod strace;
+mod volley;
+
+use loadgen::args::Args;
+use run::Run;
+use std::{path::Path, process::ExitCode};
+use strace::Fault;
+
+const NAMES: &[&str] =
+    &["binary", "cycles", "rounds", "sites", "faults", "each", "history", "folder", "seed"];
+
+enum Ended {
+    Clean(String),
+    Violated(String),
+    WrongArguments(String),
+}
+
+fn main() -> ExitCode {
+    match program() {
+        Ended::Clean(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Ended::Violated(line) => {
+            println!("{line}");
+            ExitCode::FAILURE
+        }
+        Ended::WrongArguments(why) => {
+            eprintln!("countersign-faults: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn program() -> Ended {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let args = match Args::read(args, NAMES, &[]) {
+        Ok(args) => args,
+        Err(why) => return Ended::WrongArguments(why),
+    };
+    let ended = |result: Result<String, String>| result.map_or_else(Ended::Violated, Ended::Clean);
+    match command.as_str() {
+        "planted" => {
+            let examined = args.get("seed", 1).and_then(|s| Ok(planted::examine(s, args.get("each", 200)?)));
+            match examined {
+                Err(why) => Ended::WrongArguments(why),
+                Ok(examined) if examined.passed() => Ended::Clean(examined.to_string()),
+                Ok(examined) => Ended::Violated(examined.to_string()),
+            }
+        }
+        "check" => match args.text("history") {
+            Some(path) => ended(crash_loop::check_file(Path::new(path))),
+            None => Ended::WrongArguments("--history is needed".into()),
+        },
+        "crash-loop" | "io-faults" | "races" | "sigterm" => against_the_binary(&command, &args),
+        _ => Ended::WrongArguments("commands: crash-loop, io-faults, races, sigterm, planted, check".into()),
+    }
+}
+
+fn against_the_binary(command: &str, args: &Args) -> Ended {
+    let read = || {
+        let faults = args.list::<String>("faults", "eio,enospc,kill,slow")?;
+        let faults = faults.iter().map(|f| match f.as_str() {
+            "eio" => Ok(Fault::Eio),
+            "enospc" => Ok(Fault::Enospc),
+            "kill" => Ok(Fault::Kill),
+            "slow" => Ok(Fault::Slow),
+            other => Err(format!("--faults {other}: known are eio, enospc, kill, slow")),
+        });
+        let cycles = args.get("cycles", if command == "sigterm" { 10 } else { 20 })?;
+        let numbers = (cycles, args.get("sites", 12)?, args.get("rounds", 20)?);
+        Ok((Run::new(args)?, numbers, faults.collect::<Result<Vec<Fault>, String>>()?))
+    };
+    let (run, (cycles, sites, rounds), faults) = match read() {
+        Ok(all) => all,
+        Err(why) => return Ended::WrongArguments(why),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return Ended::Violated(e.to_string()),
+    };
+    let result = runtime.block_on(async {
+        match command {
+            "crash-loop" => crash_loop::run(&run, cycles).await,
+            "io-faults" => io_faults::run(&run, sites, &faults).await,
+            "races" => races::run(&run, rounds).await,
+            _ => sigterm::run(&run, cycles).await,
+        }
+    });
+    match result {
+        Ok(line) => {
+            run.clean_up();
+            Ended::Clean(line)
+        }
+        Err(line) => Ended::Violated(format!("{line}\nfiles of this run: {}", run.folder.display())),
+    }
+}

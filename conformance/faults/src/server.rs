@@ -1,0 +1,167 @@
+//! The real binary as a process: started, found ready, killed, stopped.
+use loadgen::{
+    http::{Conn, Request},
+    wire::Api,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    fs::File,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// The key that dev mode accepts.
+pub(crate) const KEY: &str = "sk_test_default";
+/// The environment that dev mode works in.
+const ENVIRONMENT: &str = "default";
+
+/// How a server is started, each time alike.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) binary: PathBuf,
+    pub(crate) data: PathBuf,
+    pub(crate) addr: SocketAddr,
+    /// Where the server's own output goes, all starts one after another.
+    pub(crate) log: PathBuf,
+}
+
+impl Plan {
+    /// A server of `binary` in `folder`, on a port that is free now.
+    ///
+    /// # Errors
+    /// One sentence if there is no such binary, the folder cannot be made or no port is free.
+    pub(crate) fn new(binary: &Path, folder: &Path) -> Result<Plan, String> {
+        let binary = binary.canonicalize().map_err(|e| format!("{}: {e}", binary.display()))?;
+        let data = folder.join("data");
+        std::fs::create_dir_all(&data).map_err(|e| format!("{}: {e}", data.display()))?;
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
+        let addr = free.map_err(|e| format!("no port is free: {e}"))?;
+        Ok(Plan { binary, data, addr, log: folder.join("server.log") })
+    }
+
+    /// The API of this server.
+    ///
+    /// # Errors
+    /// As [`Api::new`].
+    pub(crate) fn api(&self) -> Result<Arc<Api>, String> {
+        Api::new(self.addr, KEY, None).map(Arc::new)
+    }
+
+    /// Lifts the request rate of the key, which these programs exceed on purpose. The server may run meanwhile.
+    ///
+    /// # Errors
+    /// What the command said, if it failed.
+    pub(crate) fn lift_rate_limit(&self) -> Result<(), String> {
+        let mut command = Command::new(&self.binary);
+        command
+            .args(["settings", "set", "--environment", ENVIRONMENT, "rate_limit", "0", "--data"])
+            .arg(&self.data);
+        let out = command.output().map_err(|e| format!("{}: {e}", self.binary.display()))?;
+        let said = || String::from_utf8_lossy(&out.stderr).into_owned();
+        out.status.success().then_some(()).ok_or_else(|| format!("settings set: {}: {}", out.status, said()))
+    }
+
+    /// Starts the server, under the command `wrap` if there is one.
+    ///
+    /// # Errors
+    /// One sentence if the process cannot be started.
+    pub(crate) fn start(&self, wrap: &[String]) -> Result<Server, String> {
+        let log = File::options().create(true).append(true).open(&self.log);
+        let log = log.map_err(|e| format!("{}: {e}", self.log.display()))?;
+        let mut command = match wrap {
+            [] => Command::new(&self.binary),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(&self.binary);
+                command
+            }
+        };
+        command.args(["dev", "--listen", &self.addr.to_string(), "--data"]).arg(&self.data);
+        let errors = log.try_clone().map_err(|e| e.to_string())?;
+        let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
+        let child = child.map_err(|e| format!("{:?}: {e}", command.get_program()))?;
+        Ok(Server { child, addr: self.addr, started: Instant::now() })
+    }
+
+    /// Starts the server and waits until it is ready.
+    ///
+    /// # Errors
+    /// One sentence if it does not start, or is not ready within ten seconds.
+    pub(crate) async fn start_ready(&self) -> Result<(Server, Duration), String> {
+        let mut server = self.start(&[])?;
+        let took = server.ready(Duration::from_secs(10)).await?;
+        Ok((server, took))
+    }
+}
+
+/// A running server. Dropping it kills it.
+pub(crate) struct Server {
+    child: Child,
+    addr: SocketAddr,
+    started: Instant,
+}
+
+impl Server {
+    /// Waits for `/readyz` to say yes, and returns the time since the start.
+    ///
+    /// # Errors
+    /// One sentence if the process ends first, or `limit` passes.
+    pub(crate) async fn ready(&mut self, limit: Duration) -> Result<Duration, String> {
+        while self.started.elapsed() < limit {
+            if let Some(status) = self.exited() {
+                return Err(format!("the server ended before it was ready: {status}"));
+            }
+            if is_ready(self.addr).await {
+                return Ok(self.started.elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Err(format!("the server was not ready within {} s", limit.as_secs()))
+    }
+
+    /// How the process ended, if it has.
+    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) async fn exit_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let start = Instant::now();
+        loop {
+            match self.exited() {
+                None if start.elapsed() < limit => tokio::time::sleep(Duration::from_millis(2)).await,
+                ended => return ended,
+            }
+        }
+    }
+
+    /// SIGKILL: nothing gets to clean up.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// SIGTERM, and nothing more.
+    pub(crate) fn terminate(&self) {
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Whether `/readyz` says 200 now.
+pub(crate) async fn is_ready(addr: SocketAddr) -> bool {
+    let request = Request { method: "GET", path: "/readyz", key: KEY, idempotency_key: None, body: "" };
+    let mut conn = Conn::new(addr);
+    let asked = tokio::time::timeout(Duration::from_secs(2), conn.call(request)).await;
+    matches!(asked, Ok(Ok(response)) if response.status == 200)
+}
