@@ -69,7 +69,10 @@ mod tests {
             budget = budget.after_wrong(10, at(0));
             locks.push(budget.locked_until.map_or(0, |t| t.millis() / 1000));
         }
-        assert_eq!(locks, [0, 0, 0, 0, 0, 0, 0, 0, 0, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600, 3600]);
+        assert_eq!(
+            locks,
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600, 3600]
+        );
     }
 
     #[test]

@@ -237,8 +237,9 @@ fn wrong_events(
     let mut events = vec![EventKind::VerificationFailed(reason)];
     match guard.budget.standing(now) {
         Standing::Free => {}
-        Standing::LockedUntil(until) => events
-            .push(EventKind::FactorLocked { until, wrong_in_a_row: guard.budget.wrong_in_a_row }),
+        Standing::LockedUntil(until) => {
+            events.push(EventKind::FactorLocked { until, wrong_in_a_row: guard.budget.wrong_in_a_row })
+        }
         Standing::Stopped => events.push(EventKind::FactorStopped),
     }
     if let Some(until) = user.and_then(|u| u.locked_until(limits.user_lock_after as usize, now)) {

@@ -80,7 +80,12 @@ impl DispatchOutcome {
 ///
 /// `sent` are the times of earlier messages, newest first. Answers when the next one may go, or `None` if now.
 #[must_use]
-pub fn refused_until(sent: &[Timestamp], count: usize, span_seconds: u32, now: Timestamp) -> Option<Timestamp> {
+pub fn refused_until(
+    sent: &[Timestamp],
+    count: usize,
+    span_seconds: u32,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let oldest_that_counts = sent.get(count.checked_sub(1)?)?;
     Some(oldest_that_counts.plus_seconds(span_seconds)).filter(|until| now < *until)
 }

@@ -77,6 +77,12 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
+impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
+    fn now(&self) -> Timestamp {
+        self.as_ref().now()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +113,8 @@ mod tests {
     #[test]
     fn w5_retry_after_is_rounded_up_and_at_least_one() {
         let now = Timestamp::from_millis(10_000);
-        for (until, seconds) in [(9_000, 1), (10_000, 1), (10_001, 1), (11_000, 1), (11_001, 2), (40_000, 30)] {
+        for (until, seconds) in [(9_000, 1), (10_000, 1), (10_001, 1), (11_000, 1), (11_001, 2), (40_000, 30)]
+        {
             assert_eq!(Timestamp::from_millis(until).seconds_until(now), seconds);
         }
     }

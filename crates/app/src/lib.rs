@@ -1,0 +1,28 @@
+//! Use cases: what a caller may ask, and what an operator may do.
+//!
+//! Each use case reads the clock once, asks the store for one durable step, and only then answers. How an answer looks
+//! is the edge's business: it hands in a function that renders outcomes, so that a remembered answer (W7) can be
+//! written in the same step as what it reports.
+
+mod clock;
+mod delete_factor;
+mod directory;
+mod enroll_factor;
+mod find_factor;
+mod housekeeping;
+mod list_factors;
+mod open_challenge;
+pub mod operator;
+mod rate;
+mod remember;
+mod start;
+mod verify_challenge;
+
+pub use clock::{ClockGuard, DevClock, SystemClock};
+pub use directory::Caller;
+pub use enroll_factor::{EnrollRequest, Enrolled, NewFactor};
+pub use open_challenge::{Dispatcher, OpenedChallenge};
+pub use remember::{Render, Retry};
+pub use start::{App, Options, StartError};
+pub use store::{Failure, remembered::Answer};
+pub use verify_challenge::Verified;

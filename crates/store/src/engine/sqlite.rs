@@ -1,0 +1,135 @@
+//! The embedded engine: SQLite in WAL mode, one writer thread with group commit, readers beside it.
+
+mod backup;
+mod connection;
+mod folder;
+mod migrate;
+mod reader;
+mod transaction;
+mod writer;
+
+pub use backup::backup;
+pub use folder::{DataFolder, OpenError};
+
+use crate::{Failure, Query, Step, engine::sqlite::writer::Trail};
+use domain::time::Timestamp;
+use secrets::KeyRing;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// Steps that may wait for the writer; beyond that, 503 at once.
+pub const QUEUE_MAX: usize = 1_024;
+/// Steps in one commit at most.
+pub const BATCH_MAX: usize = 256;
+/// How long a request waits for its commit before it is told that the store is busy. The step goes on.
+const CONFIRMATION_WAIT: Duration = Duration::from_secs(5);
+
+/// Figures of the writer, for metrics. All are totals since start unless said otherwise.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// Commits.
+    pub commits: AtomicU64,
+    /// Steps in them.
+    pub steps: AtomicU64,
+    /// Microseconds spent in COMMIT, which is mostly the sync.
+    pub commit_micros: AtomicU64,
+    /// Commits by their time: at most 1, 4, 16, 64, 256 ms, and longer.
+    pub commit_buckets: [AtomicU64; 6],
+    /// Commits that failed.
+    pub failed_commits: AtomicU64,
+    /// Batches that were rolled back and run again one by one.
+    pub regrouped: AtomicU64,
+    /// Steps refused because the queue was full.
+    pub refused: AtomicU64,
+    /// When the last commit was confirmed, in milliseconds of the process's steady clock.
+    pub last_batch: AtomicU64,
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Sqlite {
+    writer: writer::Writer,
+    readers: reader::Readers,
+    figures: Arc<Figures>,
+    path: Arc<PathBuf>,
+}
+
+/// What the writer tells its owner when it can no longer be trusted: the process should end, and recover at start.
+pub type OnFatal = Box<dyn Fn(&str) + Send + Sync>;
+
+impl Sqlite {
+    /// Opens the database of a data folder that this process has locked, migrating it if necessary.
+    ///
+    /// # Errors
+    /// With a line for the operator: what is wrong with which file.
+    pub fn open(folder: &DataFolder, now: Timestamp, on_fatal: OnFatal) -> Result<Self, OpenError> {
+        let path = folder.database();
+        let mut connection = connection::open_writer(&path)?;
+        migrate::migrate(&mut connection, &path, now)?;
+        connection::check(&connection, &path)?;
+        let figures = Arc::new(Figures::default());
+        let readers = reader::Readers::start(&path)?;
+        let writer = writer::Writer::start(connection, path.clone(), Arc::clone(&figures), on_fatal)?;
+        Ok(Self { writer, readers, figures, path: Arc::new(path) })
+    }
+
+    /// Hands the writer the key ring, from which on events can be chained. Until then a step that records one fails.
+    pub fn begin_trail(&self, ring: KeyRing) -> Result<(), Failure> {
+        self.writer.begin_trail(Trail { ring, end: None })
+    }
+
+    /// The writer's figures.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// Steps waiting now.
+    #[must_use]
+    pub fn queue_depth(&self) -> usize {
+        self.writer.depth()
+    }
+
+    /// Whether the writer can still be trusted.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.writer.is_sound()
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    pub(crate) async fn step<S: Step>(&self, step: S) -> Result<S::Out, Failure> {
+        let answer = self.writer.submit(step).inspect_err(|_| {
+            self.figures.refused.fetch_add(1, Ordering::Relaxed);
+        })?;
+        confirmed(answer).await
+    }
+
+    pub(crate) async fn query<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
+        confirmed(self.readers.submit(query)?).await
+    }
+
+    /// Lets the writer finish what waits, and ends it.
+    pub fn close(&self) {
+        self.writer.close();
+    }
+}
+
+/// The answer, unless it takes too long. What is not confirmed is not told (I8).
+async fn confirmed<T>(answer: tokio::sync::oneshot::Receiver<Result<T, Failure>>) -> Result<T, Failure> {
+    match tokio::time::timeout(CONFIRMATION_WAIT, answer).await {
+        Ok(Ok(out)) => out,
+        Ok(Err(_)) => Err(Failure::busy("the store has stopped")),
+        Err(_) => Err(Failure::busy("not confirmed in time")),
+    }
+}

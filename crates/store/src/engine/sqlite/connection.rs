@@ -1,0 +1,79 @@
+//! Connections and what is set on them.
+
+use super::folder::OpenError;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::path::Path;
+
+/// `CSgn` in the file's header: whose database it is.
+const APPLICATION_ID: i32 = 0x4353_676e;
+/// Prepared statements kept on each connection: more than the catalogue has.
+const STATEMENTS_KEPT: usize = 128;
+/// Up to this size the whole file is checked at every start; larger ones would keep the start waiting.
+const CHECKED_WHOLE_BYTES: u64 = 32 << 20;
+/// A reader waits this long for a checkpoint that holds a lock.
+const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// The one connection that writes.
+///
+/// `synchronous = FULL` makes every commit durable before it returns. Checkpoints are the writer's own business, so
+/// that their errors are seen.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|e| named(path, &e))?;
+    set_up(
+        &connection,
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
+        PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768; PRAGMA foreign_keys = ON;
+        PRAGMA temp_store = MEMORY;",
+    )
+    .map_err(|e| named(path, &e))?;
+    let owner: i32 =
+        connection.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(|e| named(path, &e))?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))
+        .map_err(|e| named(path, &e))?;
+    match owner {
+        APPLICATION_ID => {}
+        0 if tables == 0 => {
+            connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(|e| named(path, &e))?;
+        }
+        _ => return Err(OpenError::Foreign(path.to_owned())),
+    }
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|e| named(path, &e))?;
+    set_up(&connection, "PRAGMA query_only = ON; PRAGMA cache_size = -4096;").map_err(|e| named(path, &e))?;
+    Ok(connection)
+}
+
+fn set_up(connection: &Connection, pragmas: &str) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.execute_batch(pragmas)
+}
+
+/// Looks for damage before anything is served: the whole file if that is quick, else what opening has read already.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let size = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
+    if size > CHECKED_WHOLE_BYTES {
+        return Ok(());
+    }
+    let verdict: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)).map_err(|e| named(path, &e))?;
+    if verdict == "ok" { Ok(()) } else { Err(OpenError::Corrupt(path.to_owned(), verdict)) }
+}
+
+/// An error of SQLite's as a line that names the file.
+pub(super) fn named(path: &Path, e: &rusqlite::Error) -> OpenError {
+    match e.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            OpenError::Corrupt(path.to_owned(), e.to_string())
+        }
+        _ => OpenError::Unusable(path.to_owned(), e.to_string()),
+    }
+}

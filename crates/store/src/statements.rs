@@ -1,0 +1,147 @@
+//! The statement catalogue. Every statement on tenant data names the environment (I12); a test reads this file for it.
+
+use crate::statement::catalogue;
+
+catalogue! {
+    // Environments, settings, API keys. Few and small; read whole at start and after each change.
+    LIST_ENVIRONMENTS = "SELECT id, name, mode, client_id FROM environment ORDER BY id LIMIT 10000";
+    CREATE_ENVIRONMENT = "INSERT INTO environment (id, name, mode, client_id) VALUES ($1, $2, $3, $4)
+        ON CONFLICT DO NOTHING";
+    LIST_SETTINGS = "SELECT environment_id, name, value FROM setting ORDER BY environment_id, name LIMIT 1000000";
+    SET_SETTING = "INSERT INTO setting (environment_id, name, value) VALUES ($1, $2, $3)
+        ON CONFLICT (environment_id, name) DO UPDATE SET value = excluded.value";
+    UNSET_SETTING = "DELETE FROM setting WHERE environment_id = $1 AND name = $2";
+    LIST_API_KEYS = "SELECT id, environment_id, name, hint, digest, permissions, expires_at, revoked_at, last_used_at
+        FROM api_key ORDER BY id LIMIT 1000000";
+    CREATE_API_KEY = "INSERT INTO api_key (id, environment_id, name, hint, digest, permissions, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+    REVOKE_API_KEY = "UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    USE_API_KEY = "UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
+
+    // The key ring.
+    LIST_DATA_KEYS = "SELECT id, purpose, wrapped, created_at, retired FROM data_key ORDER BY id LIMIT 10000";
+    CREATE_DATA_KEY = "INSERT INTO data_key (id, purpose, wrapped, created_at, retired) VALUES ($1, $2, $3, $4, $5)";
+    REWRAP_DATA_KEY = "UPDATE data_key SET wrapped = $2 WHERE id = $1";
+    RETIRE_DATA_KEY = "UPDATE data_key SET retired = 1 WHERE id = $1 AND purpose = 'seal'";
+    FACTORS_TO_RESEAL = "SELECT id, environment_id, sealed FROM factor WHERE id > $1 AND sealed IS NOT NULL
+        ORDER BY id LIMIT $2";
+    RESEAL_FACTOR = "UPDATE factor SET sealed = $3 WHERE id = $1 AND environment_id = $2 AND sealed = $4";
+    DELIVERIES_TO_RESEAL = "SELECT id, environment_id, sealed FROM delivery WHERE id > $1 AND sealed IS NOT NULL
+        AND state <> 'settled' ORDER BY id LIMIT $2";
+    RESEAL_DELIVERY = "UPDATE delivery SET sealed = $3 WHERE id = $1 AND environment_id = $2 AND sealed = $4";
+
+    // Factors.
+    CREATE_FACTOR = "INSERT INTO factor
+        (id, environment_id, user_id, kind, issuer, label_user, sealed, open_challenges)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    FIND_FACTOR = "SELECT id, user_id, kind, issuer, label_user, sealed, verified_at, wrong_in_a_row, locked_until
+        FROM factor WHERE id = $1 AND environment_id = $2";
+    COUNT_FACTORS_OF_USER = "SELECT count(*) FROM
+        (SELECT 1 FROM factor WHERE environment_id = $1 AND user_id = $2 LIMIT $3) AS some";
+    DELETE_FACTOR = "DELETE FROM factor WHERE id = $1 AND environment_id = $2";
+    FIND_USER_OF_FACTOR = "SELECT user_id FROM factor WHERE id = $1 AND environment_id = $2";
+    RESET_FACTOR = "UPDATE factor SET wrong_in_a_row = 0, locked_until = NULL WHERE id = $1 AND environment_id = $2";
+    LIST_FACTORS_AFTER = "SELECT id, user_id, kind, issuer, label_user, sealed, verified_at, wrong_in_a_row, locked_until
+        FROM factor WHERE environment_id = $1 AND user_id = $2 AND id > $3
+        AND ($4 = 0 OR verified_at IS NOT NULL) ORDER BY id ASC LIMIT $5";
+    LIST_FACTORS_BEFORE = "SELECT id, user_id, kind, issuer, label_user, sealed, verified_at, wrong_in_a_row, locked_until
+        FROM factor WHERE environment_id = $1 AND user_id = $2 AND id < $3
+        AND ($4 = 0 OR verified_at IS NOT NULL) ORDER BY id DESC LIMIT $5";
+
+    // Challenges.
+    GUARD_OF_FACTOR = "SELECT user_id, kind, sealed, wrong_in_a_row, locked_until, last_step, verified_at,
+        open_challenges FROM factor WHERE id = $1 AND environment_id = $2";
+    CREATE_CHALLENGE = "INSERT INTO challenge (id, environment_id, factor_id, expires_at, code_digest)
+        VALUES ($1, $2, $3, $4, $5)";
+    LIST_OPEN_CHALLENGE = "UPDATE factor SET open_challenges = $3 WHERE id = $1 AND environment_id = $2";
+    CHALLENGE_TO_ANSWER = "SELECT c.factor_id, c.expires_at, c.attempts_used, c.verified_at, c.code_digest,
+        f.user_id, f.kind, f.sealed, f.wrong_in_a_row, f.locked_until, f.last_step, f.verified_at, f.open_challenges
+        FROM challenge AS c JOIN factor AS f ON f.id = c.factor_id AND f.environment_id = c.environment_id
+        WHERE c.id = $1 AND c.environment_id = $2";
+    SPEND_ATTEMPT = "UPDATE challenge SET attempts_used = $3, verified_at = $4
+        WHERE id = $1 AND environment_id = $2 AND attempts_used = $3 - 1 AND verified_at IS NULL";
+    CHARGE_FACTOR = "UPDATE factor SET wrong_in_a_row = $3, locked_until = $4, open_challenges = $5
+        WHERE id = $1 AND environment_id = $2";
+    // The guard of I5: the step only rises. A sent code has no step and leaves it.
+    ACCEPT_ON_FACTOR = "UPDATE factor SET wrong_in_a_row = 0, locked_until = NULL, last_step = COALESCE($3, last_step),
+        verified_at = $4, open_challenges = $5
+        WHERE id = $1 AND environment_id = $2 AND ($3 IS NULL OR last_step IS NULL OR last_step < $3)";
+    WITHDRAW_CHALLENGE = "DELETE FROM challenge WHERE id = $1 AND environment_id = $2";
+
+    // Users.
+    FIND_USER_BUDGET = "SELECT wrong_at FROM user_budget WHERE environment_id = $1 AND user_id = $2";
+    OPEN_USER_BUDGET = "INSERT INTO user_budget (environment_id, user_id, wrong_at) VALUES ($1, $2, $3)
+        ON CONFLICT (environment_id, user_id) DO NOTHING";
+    CHARGE_USER = "UPDATE user_budget SET wrong_at = $3 WHERE environment_id = $1 AND user_id = $2";
+
+    // Messages.
+    RECENT_SENDS_TO_NUMBER = "SELECT at FROM sms_send WHERE environment_id = $1 AND number_digest = $2 AND at > $3
+        ORDER BY at DESC LIMIT $4";
+    NTH_LATEST_SEND = "SELECT at FROM sms_send WHERE environment_id = $1 AND at > $2 ORDER BY at DESC LIMIT 1 OFFSET $3";
+    COUNT_SEND = "INSERT INTO sms_send (environment_id, number_digest, at, delivery_id) VALUES ($1, $2, $3, $4)";
+    FORGET_SEND = "DELETE FROM sms_send WHERE environment_id = $1 AND number_digest = $2 AND delivery_id = $3";
+    CREATE_DELIVERY = "INSERT INTO delivery
+        (id, environment_id, factor_id, challenge_id, channel, useful_until, state, lease_until, sealed)
+        VALUES ($1, $2, $3, $4, $5, $6, 'owed', $7, $8)";
+    OWED_DELIVERIES = "SELECT d.id, d.environment_id, d.challenge_id, d.useful_until, d.sealed, f.id, f.sealed
+        FROM delivery AS d LEFT JOIN factor AS f ON f.id = d.factor_id AND f.environment_id = d.environment_id
+        WHERE d.state = 'owed' AND (d.lease_until IS NULL OR d.lease_until <= $1) ORDER BY d.id LIMIT $2";
+    FIND_OWED_DELIVERY = "SELECT d.id, d.environment_id, d.challenge_id, d.useful_until, d.sealed, f.id, f.sealed
+        FROM delivery AS d LEFT JOIN factor AS f ON f.id = d.factor_id AND f.environment_id = d.environment_id
+        WHERE d.id = $1 AND d.state = 'owed'";
+    CLAIM_DELIVERY = "UPDATE delivery SET state = 'dispatching', lease_until = $3
+        WHERE id = $1 AND environment_id = $2 AND state = 'owed'";
+    FIND_UNSETTLED_DELIVERY = "SELECT challenge_id, factor_id FROM delivery
+        WHERE id = $1 AND environment_id = $2 AND state <> 'settled'";
+    SETTLE_DELIVERY = "UPDATE delivery SET state = 'settled', outcome = $3, lease_until = NULL, sealed = NULL
+        WHERE id = $1 AND environment_id = $2 AND state <> 'settled'";
+    ABANDONED_DELIVERIES = "SELECT id, environment_id FROM delivery WHERE state = 'dispatching' AND lease_until <= $1
+        ORDER BY id LIMIT $2";
+    OLDEST_UNSETTLED_DELIVERY = "SELECT id FROM delivery WHERE state <> 'settled' ORDER BY id LIMIT 1";
+
+    // Remembered answers.
+    RECALL_ANSWER = "SELECT environment_id, created_at, pending, sealed FROM remembered_answer WHERE digest = $1";
+    REMEMBER_ANSWER = "INSERT INTO remembered_answer (digest, environment_id, created_at, pending, sealed)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (digest) DO UPDATE SET environment_id = excluded.environment_id,
+        created_at = excluded.created_at, pending = excluded.pending, sealed = excluded.sealed";
+    SETTLE_ANSWER = "UPDATE remembered_answer SET pending = 0, sealed = $3
+        WHERE digest = $1 AND environment_id = $2 AND pending = 1";
+    FORGET_ANSWER = "DELETE FROM remembered_answer WHERE digest = $1 AND environment_id = $2 AND pending = 1";
+
+    // The trail.
+    LAST_EVENT = "SELECT seq, at, mac FROM event ORDER BY seq DESC LIMIT 1";
+    APPEND_EVENT = "INSERT INTO event
+        (seq, at, environment_id, kind, actor, factor_id, challenge_id, user_id, detail, mac)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    EVENTS_FROM = "SELECT seq, at, environment_id, kind, actor, factor_id, challenge_id, user_id, detail, mac
+        FROM event WHERE seq >= $1 ORDER BY seq LIMIT $2";
+
+    // Readiness: one row, rewritten.
+    TOUCH = "INSERT INTO heartbeat (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
+
+    // The latest time the store has seen.
+    LATEST_FACTOR = "SELECT id FROM factor ORDER BY id DESC LIMIT 1";
+    LATEST_CHALLENGE = "SELECT id FROM challenge ORDER BY id DESC LIMIT 1";
+
+    // Purges, in small bites from the old end.
+    PURGE_CHALLENGES = "DELETE FROM challenge WHERE id IN
+        (SELECT id FROM challenge WHERE id < $1 ORDER BY id LIMIT $2)";
+    PURGE_ANSWERS = "DELETE FROM remembered_answer WHERE seq IN
+        (SELECT seq FROM (SELECT seq, created_at FROM remembered_answer ORDER BY seq LIMIT $2) AS oldest
+        WHERE created_at < $1)";
+    PURGE_SENDS = "DELETE FROM sms_send WHERE environment_id = $1 AND at < $2";
+    PURGE_DELIVERIES = "DELETE FROM delivery WHERE id IN
+        (SELECT id FROM delivery WHERE id < $1 AND state = 'settled' ORDER BY id LIMIT $2)";
+    UNVERIFIED_FACTORS = "SELECT id FROM factor WHERE environment_id = $1 AND id > $2 AND id < $3
+        AND verified_at IS NULL ORDER BY id LIMIT $4";
+    PURGE_UNVERIFIED_FACTOR = "DELETE FROM factor WHERE id = $1 AND environment_id = $2 AND verified_at IS NULL";
+
+    // The dev environment's reset.
+    ERASE_FACTORS = "DELETE FROM factor WHERE environment_id = $1";
+    ERASE_CHALLENGES = "DELETE FROM challenge WHERE environment_id = $1";
+    ERASE_USER_BUDGETS = "DELETE FROM user_budget WHERE environment_id = $1";
+    ERASE_SENDS = "DELETE FROM sms_send WHERE environment_id = $1";
+    ERASE_DELIVERIES = "DELETE FROM delivery WHERE environment_id = $1";
+    ERASE_ANSWERS = "DELETE FROM remembered_answer WHERE environment_id = $1";
+}

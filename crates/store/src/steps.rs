@@ -1,0 +1,125 @@
+//! The durable steps, one a file.
+
+pub mod answer_challenge;
+pub mod api_keys;
+pub mod claim_deliveries;
+pub mod data_keys;
+pub mod delete_factor;
+pub mod enroll_factor;
+pub mod environments;
+pub mod erase_environment;
+pub mod open_challenge;
+pub mod purge;
+pub mod reset_factor;
+pub mod settle_delivery;
+pub mod touch;
+
+use crate::{Failure, columns::Param, statements::FIND_USER_BUDGET, step::Reads};
+use domain::{
+    budget::Budget,
+    environment::Scope,
+    event::{Actor, Event, EventKind},
+    factor::{FactorKind, Guard},
+    id::{ChallengeId, FactorId},
+    open_challenges::OpenChallenges,
+    time::Timestamp,
+    user_budget::UserBudget,
+    user_id::UserId,
+};
+use secrets::Binding;
+
+/// Where a factor's sealed value belongs.
+#[must_use]
+pub fn factor_binding<'a>(environment: &'a [u8; 16], factor: &'a [u8; 16]) -> Binding<'a> {
+    Binding { table: "factor", column: "sealed", scope: environment, row: factor }
+}
+
+/// Where a delivery's sealed text belongs.
+#[must_use]
+pub fn delivery_binding<'a>(environment: &'a [u8; 16], delivery: &'a [u8; 16]) -> Binding<'a> {
+    Binding { table: "delivery", column: "sealed", scope: environment, row: delivery }
+}
+
+/// A moment as a parameter.
+pub(crate) fn at(time: Timestamp) -> Param<'static> {
+    Param::Int(time.millis())
+}
+
+pub(crate) fn maybe_at(time: Option<Timestamp>) -> Param<'static> {
+    Param::MaybeInt(time.map(Timestamp::millis))
+}
+
+/// A step number as the store keeps it. Steps beyond 2^63 lie some 8.8 trillion years ahead.
+pub(crate) fn step_param(step: Option<u64>) -> Param<'static> {
+    Param::MaybeInt(step.map(|s| i64::try_from(s).unwrap_or(i64::MAX)))
+}
+
+/// The columns of a guard as read: wrong attempts, lock, last step, first verification, open challenges.
+pub(crate) fn guard_of(
+    wrong_in_a_row: u32,
+    locked_until: Option<i64>,
+    last_step: Option<i64>,
+    verified_at: Option<i64>,
+    open: &[u8],
+) -> Result<Guard, Failure> {
+    Ok(Guard {
+        budget: Budget { wrong_in_a_row, locked_until: locked_until.map(Timestamp::from_millis) },
+        last_step: last_step.map(i64::unsigned_abs),
+        verified_at: verified_at.map(Timestamp::from_millis),
+        open: OpenChallenges::from_bytes(open)
+            .ok_or_else(|| Failure::internal("a factor's list of open challenges is unreadable"))?,
+    })
+}
+
+/// A user id as read.
+pub(crate) fn user_of(text: Option<String>) -> Result<Option<UserId>, Failure> {
+    text.map(|t| UserId::parse(&t).map_err(|_| Failure::internal("a stored user id is not one"))).transpose()
+}
+
+/// A factor's type as read.
+pub(crate) fn kind_of(word: &str) -> Result<FactorKind, Failure> {
+    FactorKind::parse(word).ok_or_else(|| Failure::internal("a stored factor has an unknown type"))
+}
+
+/// The budget of a factor's user. Its row was made with the factor; one that is missing cannot be read, so it refuses.
+pub(crate) async fn user_budget<R: Reads>(
+    reads: &mut R,
+    scope: Scope,
+    user: Option<&UserId>,
+) -> Result<Option<UserBudget>, Failure> {
+    let Some(user) = user else { return Ok(None) };
+    let environment = scope.environment();
+    let params = [Param::Bytes(environment.bytes()), Param::Text(user.as_str())];
+    let (wrong_at,) = reads
+        .one::<(Vec<u8>,)>(&FIND_USER_BUDGET, &params)
+        .await?
+        .ok_or_else(|| Failure::internal("a user's budget is missing"))?;
+    UserBudget::from_bytes(&wrong_at)
+        .map(Some)
+        .ok_or_else(|| Failure::internal("a user's budget is unreadable"))
+}
+
+/// An event of one factor.
+pub(crate) fn event_of_factor(
+    scope: Scope,
+    actor: &Actor,
+    now: Timestamp,
+    factor: FactorId,
+    user: Option<&UserId>,
+    kind: EventKind,
+) -> Event {
+    Event {
+        at: now,
+        environment: Some(scope.environment()),
+        actor: actor.clone(),
+        kind,
+        factor: Some(factor),
+        challenge: None,
+        user: user.cloned(),
+    }
+}
+
+/// The same, on a challenge.
+pub(crate) fn on_challenge(event: Event, challenge: ChallengeId) -> Event {
+    Event { challenge: Some(challenge), ..event }
+}

@@ -1,0 +1,127 @@
+//! Claiming messages that are owed. From the claim on a message may be on its way; whoever finds it claimed and its
+//! lease over knows only that its outcome is unknown.
+
+use super::{at, delivery_binding, factor_binding};
+use crate::{
+    Failure, Step, Tx,
+    columns::Param,
+    statements::{
+        ABANDONED_DELIVERIES, CLAIM_DELIVERY, FIND_OWED_DELIVERY, OWED_DELIVERIES, SETTLE_DELIVERY,
+    },
+};
+use domain::{
+    delivery::{Channel, Delivery, DispatchOutcome, LEASE_SECONDS},
+    event::{Actor, Event, EventKind},
+    id::{ChallengeId, DeliveryId, EnvironmentId},
+    phone::PhoneNumber,
+    time::{Timestamp, is_live},
+};
+use secrets::KeyRing;
+
+/// The step.
+pub struct ClaimDeliveries {
+    /// The present time.
+    pub now: Timestamp,
+    /// One that this node has just opened, or none: then what is owed and nobody's, oldest first.
+    pub only: Option<DeliveryId>,
+    /// How many at most.
+    pub most: u32,
+    /// Opens texts and numbers.
+    pub ring: KeyRing,
+}
+
+type Row = ([u8; 16], [u8; 16], [u8; 16], i64, Option<Vec<u8>>, Option<[u8; 16]>, Option<Vec<u8>>);
+
+impl Step for ClaimDeliveries {
+    type Out = Vec<Delivery>;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Self::Out, Failure> {
+        let rows = match self.only {
+            Some(id) => tx.many::<Row>(&FIND_OWED_DELIVERY, &[Param::Bytes(id.bytes())]).await?,
+            None => {
+                tx.many::<Row>(&OWED_DELIVERIES, &[at(self.now), Param::Int(i64::from(self.most))]).await?
+            }
+        };
+        let mut claimed = Vec::new();
+        for row in rows {
+            let key = [Param::Bytes(&row.0), Param::Bytes(&row.1)];
+            match self.readable(&row)? {
+                // Its factor was deleted, or its challenge has ended: of no use to anybody now.
+                None => {
+                    let [id, environment] = key;
+                    let word = Param::Text(DispatchOutcome::NotSent.word());
+                    tx.exec(&SETTLE_DELIVERY, &[id, environment, word]).await?;
+                }
+                Some(delivery) => {
+                    let [id, environment] = key;
+                    let lease = at(self.now.plus_seconds(LEASE_SECONDS));
+                    if tx.exec(&CLAIM_DELIVERY, &[id, environment, lease]).await? == 1 {
+                        claimed.push(delivery);
+                    }
+                }
+            }
+        }
+        Ok(claimed)
+    }
+}
+
+impl ClaimDeliveries {
+    fn readable(&self, row: &Row) -> Result<Option<Delivery>, Failure> {
+        let (id, environment, challenge, useful_until, Some(body), Some(factor), Some(number)) = row else {
+            return Ok(None);
+        };
+        let useful_until = Timestamp::from_millis(*useful_until);
+        if !is_live(useful_until, self.now) {
+            return Ok(None);
+        }
+        let text = |plain: zeroize::Zeroizing<Vec<u8>>| {
+            String::from_utf8(plain.to_vec()).map_err(|_| Failure::internal("a sealed text is not UTF-8"))
+        };
+        let body = text(self.ring.open_sealed(&delivery_binding(environment, id), body)?)?;
+        let to = text(self.ring.open_sealed(&factor_binding(environment, factor), number)?)?;
+        Ok(Some(Delivery {
+            id: DeliveryId::from_bytes(*id),
+            environment: EnvironmentId::from_bytes(*environment),
+            challenge: ChallengeId::from_bytes(*challenge),
+            useful_until,
+            channel: Channel::Sms,
+            to: PhoneNumber::from_e164_trusted(to)
+                .ok_or_else(|| Failure::internal("a stored phone number is not one"))?,
+            body,
+        }))
+    }
+}
+
+/// Settles what was claimed by a node that has died: outcome unknown, never dispatched again.
+pub struct SettleAbandoned {
+    /// The present time.
+    pub now: Timestamp,
+    /// How many at most.
+    pub most: u32,
+}
+
+impl Step for SettleAbandoned {
+    type Out = u32;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<u32, Failure> {
+        let params = [at(self.now), Param::Int(i64::from(self.most))];
+        let mut settled = 0;
+        for (id, environment) in tx.many::<([u8; 16], [u8; 16])>(&ABANDONED_DELIVERIES, &params).await? {
+            let unknown = DispatchOutcome::Unknown.word();
+            let params = [Param::Bytes(&id), Param::Bytes(&environment), Param::Text(unknown)];
+            if tx.exec(&SETTLE_DELIVERY, &params).await? == 1 {
+                settled += 1;
+                tx.record(Event {
+                    at: self.now,
+                    environment: Some(EnvironmentId::from_bytes(environment)),
+                    actor: Actor::Server,
+                    kind: EventKind::DeliverySettled(unknown),
+                    factor: None,
+                    challenge: None,
+                    user: None,
+                });
+            }
+        }
+        Ok(settled)
+    }
+}

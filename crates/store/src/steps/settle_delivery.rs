@@ -1,0 +1,85 @@
+//! Writing how a dispatch ended. When the message surely did not and will not arrive, its challenge goes too (W11).
+
+use super::{guard_of, open_challenge::number_digest};
+use crate::{
+    Failure, Step, Tx,
+    columns::Param,
+    statements::{
+        FIND_UNSETTLED_DELIVERY, FORGET_SEND, GUARD_OF_FACTOR, LIST_OPEN_CHALLENGE, SETTLE_DELIVERY,
+        WITHDRAW_CHALLENGE,
+    },
+};
+use domain::{
+    delivery::DispatchOutcome,
+    event::{Actor, Event, EventKind},
+    id::{ChallengeId, DeliveryId, EnvironmentId, FactorId},
+    phone::PhoneNumber,
+    time::Timestamp,
+};
+use secrets::KeyRing;
+
+/// The step. The sealed text is erased with it.
+pub struct SettleDelivery {
+    /// The present time.
+    pub now: Timestamp,
+    /// In which environment. A delivery names its own; there is no caller here.
+    pub environment: EnvironmentId,
+    /// Which one.
+    pub delivery: DeliveryId,
+    /// To whom it was to go: a message that surely was not sent does not count against its number.
+    pub to: PhoneNumber,
+    /// How it ended.
+    pub outcome: DispatchOutcome,
+    /// Digests the number.
+    pub ring: KeyRing,
+}
+
+impl Step for SettleDelivery {
+    type Out = ();
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Failure> {
+        let id = Param::Bytes(self.delivery.bytes());
+        let environment = Param::Bytes(self.environment.bytes());
+        let found = tx.one::<([u8; 16], [u8; 16])>(&FIND_UNSETTLED_DELIVERY, &[id, environment]).await?;
+        let Some((challenge, factor)) = found else { return Ok(()) };
+        tx.exec(&SETTLE_DELIVERY, &[id, environment, Param::Text(self.outcome.word())]).await?;
+        if !self.outcome.keeps_challenge() {
+            self.withdraw(tx, ChallengeId::from_bytes(challenge), FactorId::from_bytes(factor)).await?;
+        }
+        tx.record(Event {
+            at: self.now,
+            environment: Some(self.environment),
+            actor: Actor::Server,
+            kind: EventKind::DeliverySettled(self.outcome.word()),
+            factor: Some(FactorId::from_bytes(factor)),
+            challenge: Some(ChallengeId::from_bytes(challenge)),
+            user: None,
+        });
+        Ok(())
+    }
+}
+
+impl SettleDelivery {
+    async fn withdraw<T: Tx>(
+        &self,
+        tx: &mut T,
+        challenge: ChallengeId,
+        factor: FactorId,
+    ) -> Result<(), Failure> {
+        type Row =
+            (Option<String>, String, Option<Vec<u8>>, u32, Option<i64>, Option<i64>, Option<i64>, Vec<u8>);
+        let environment = Param::Bytes(self.environment.bytes());
+        tx.exec(&WITHDRAW_CHALLENGE, &[Param::Bytes(challenge.bytes()), environment]).await?;
+        let factor = Param::Bytes(factor.bytes());
+        if let Some((.., open)) = tx.one::<Row>(&GUARD_OF_FACTOR, &[factor, environment]).await? {
+            let mut open = guard_of(0, None, None, None, &open)?.open;
+            open.remove(challenge);
+            let open = open.to_bytes();
+            tx.exec(&LIST_OPEN_CHALLENGE, &[factor, environment, Param::Bytes(&open)]).await?;
+        }
+        let number = number_digest(&self.ring, self.environment, &self.to);
+        let sent = [environment, Param::Bytes(number.as_bytes()), Param::Bytes(self.delivery.bytes())];
+        tx.exec(&FORGET_SEND, &sent).await?;
+        Ok(())
+    }
+}
