@@ -72,7 +72,7 @@ pub(crate) async fn run(run: &Run, sites: u32, faults: &[Fault]) -> Result<Strin
             for nth in at {
                 let what = format!("{fault:?} at {call} {nth}");
                 let problems = bed.case(*fault, call, nth, &mut sum).await.unwrap_or_else(|e| vec![e]);
-                problems.iter().for_each(|p| run.say(&format!("{what}: {p}")));
+                problems.iter().take(3).for_each(|p| run.say(&format!("{what}: {p}")));
                 sum.problems.extend(problems.into_iter().map(|p| format!("{what}: {p}")));
             }
         }
@@ -131,7 +131,9 @@ impl Bed {
             Fault::Slow => many_callers(&plan, &journal).await?,
             _ => one_caller(&plan, &journal).await?,
         };
-        let happened = strace::happened(&read(&trace)?, fault);
+        // What died needs a moment to be seen dead; any other fault stands in the trace.
+        let died = fault == Fault::Kill && server.exit_within(Duration::from_millis(300)).await.is_some();
+        let happened = died || strace::happened(&read(&trace)?, fault);
         if happened && fault == Fault::Eio {
             match server.exit_within(SETTLE).await.map(|status| status.code()) {
                 None => problems.push("the process goes on after its disk has failed".into()),

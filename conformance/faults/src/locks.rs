@@ -2,8 +2,8 @@
 //! took what ran side by side.
 use crate::{checker::LOCK_AFTER, history::Op};
 
-/// By how much the server's reading of the time may lie behind the caller's.
-const SLACK_MS: u64 = 200;
+/// By how much the server may take requests in another order than it read the time for them.
+pub(crate) const SLACK_MS: u64 = 200;
 
 /// A wrong attempt that was compared although the factor was locked, if there is one. `resets` are the attempts
 /// that set the count to 0, or may have.

@@ -4,6 +4,7 @@ use crate::{
     checker::{Kind, LOCK_AFTER, PER_CHALLENGE, check},
     dice::Dice,
     history::{Act, Op, Outcome},
+    locks::SLACK_MS,
     model,
 };
 use loadgen::wire::Refusal;
@@ -126,7 +127,15 @@ fn plant(ops: &[Op], at: usize, kind: Kind) -> Option<(usize, Outcome, Option<u6
         Kind::WrongAccepted => is_false && step.is_none(),
         Kind::ForgotVerified if is(Refusal::Verified) => return Some((at, Outcome::Verdict(false), None)),
         Kind::ChallengeBudget if is(Refusal::Spent) => return Some((at, Outcome::Verdict(false), None)),
-        Kind::FactorBudget if is(Refusal::Locked) => return Some((at, Outcome::Verdict(false), None)),
+        // Well inside the lock: at its very end the checker gives the benefit of doubt.
+        Kind::FactorBudget if is(Refusal::Locked) => {
+            let next = ops.get(at + 1).filter(|o| o.asked.ms > op.asked.ms + 2 * SLACK_MS)?;
+            return (next.outcome == Outcome::Refused(Refusal::Locked)).then_some((
+                at,
+                Outcome::Verdict(false),
+                None,
+            ));
+        }
         Kind::RightRefused if op.outcome == Outcome::Verdict(true) => {
             return Some((at, Outcome::Verdict(false), None));
         }
