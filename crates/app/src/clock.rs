@@ -46,7 +46,7 @@ impl ClockGuard {
         Self::with(Box::new(SystemClock), Some(since_boot))
     }
 
-    /// A clock that is moved on purpose: only its floor is kept.
+    /// A clock that is moved on purpose, back as well as forward: nothing is guarded.
     #[must_use]
     pub fn movable(clock: Box<dyn Clock>) -> Self {
         Self::with(clock, None)
@@ -62,14 +62,23 @@ impl ClockGuard {
     /// # Errors
     /// With a line for the operator when the machine's clock is more than a minute behind it.
     pub fn saw(&self, at: Timestamp) -> Result<(), String> {
+        if self.is_movable() {
+            return Ok(());
+        }
         let now = self.clock.now();
-        if self.steady.is_some() && at.millis().saturating_sub(now.millis()) > JUMP_MILLIS {
+        if at.millis().saturating_sub(now.millis()) > JUMP_MILLIS {
             return Err(format!(
                 "the clock says {now}, but the store has seen {at}; set the clock, then start again"
             ));
         }
         self.latest.fetch_max(at.millis(), Relaxed);
         Ok(())
+    }
+
+    /// Whether the clock is moved on purpose.
+    #[must_use]
+    pub fn is_movable(&self) -> bool {
+        self.steady.is_none()
     }
 
     /// The present time, never behind an earlier answer.
@@ -79,22 +88,18 @@ impl ClockGuard {
     /// that may be wrong. It ends when the clock is right again, or with a restart.
     pub fn now(&self) -> Result<Timestamp, Failure> {
         let now = self.clock.now();
-        if let Some(steady) = self.steady {
-            let jump = now.millis().saturating_sub(steady()).saturating_sub(self.offset);
-            let jumped = jump.abs() > JUMP_MILLIS;
-            if jumped != self.alarmed.swap(jumped, Relaxed) {
-                if jumped {
-                    tracing::error!(
-                        jump_millis = jump,
-                        "the clock has jumped; refusing until it is right again"
-                    );
-                } else {
-                    tracing::warn!("the clock is right again");
-                }
-            }
+        let Some(steady) = self.steady else { return Ok(now) };
+        let jump = now.millis().saturating_sub(steady()).saturating_sub(self.offset);
+        let jumped = jump.abs() > JUMP_MILLIS;
+        if jumped != self.alarmed.swap(jumped, Relaxed) {
             if jumped {
-                return Err(Failure::busy("the clock has jumped"));
+                tracing::error!(jump_millis = jump, "the clock has jumped; refusing until it is right again");
+            } else {
+                tracing::warn!("the clock is right again");
             }
+        }
+        if jumped {
+            return Err(Failure::busy("the clock has jumped"));
         }
         Ok(Timestamp::from_millis(self.latest.fetch_max(now.millis(), Relaxed).max(now.millis())))
     }

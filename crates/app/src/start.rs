@@ -120,7 +120,11 @@ impl App {
 
     /// A new id, and the time that it says.
     pub(crate) fn mint(&self) -> Result<([u8; 16], Timestamp), Failure> {
-        let id = self.0.minter.mint(self.now()?, self.0.entropy.as_ref())?;
+        let now = self.now()?;
+        if self.0.clock.is_movable() {
+            self.0.minter.follow(now);
+        }
+        let id = self.0.minter.mint(now, self.0.entropy.as_ref())?;
         let [a, b, c, d, e, f, ..] = id;
         Ok((id, Timestamp::from_millis(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))))
     }

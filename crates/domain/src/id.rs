@@ -104,6 +104,9 @@ pub struct Minter {
     last: Mutex<u128>,
 }
 
+/// A clock is taken to have been moved back on purpose when it falls by more than this, in milliseconds.
+const MOVED_BACK_MILLIS: u128 = 1_000;
+
 /// Bits of a ULID that are random; above them stand 48 bits of milliseconds.
 const RANDOM_BITS: u32 = 80;
 
@@ -121,6 +124,17 @@ impl Minter {
         // Within the same millisecond, or behind it, the successor of the last id; it may carry into the next one.
         *last = if fresh >> RANDOM_BITS > *last >> RANDOM_BITS { fresh } else { last.saturating_add(1) };
         Ok(last.to_be_bytes())
+    }
+}
+
+impl Minter {
+    /// Lets ids follow a clock that is moved back on purpose, as a test double's is. They rise again from there.
+    pub fn follow(&self, now: Timestamp) {
+        let millis = u128::from(now.millis().unsigned_abs());
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if (*last >> RANDOM_BITS) > millis + MOVED_BACK_MILLIS {
+            *last = 0;
+        }
     }
 }
 
