@@ -5,6 +5,7 @@ use crate::{
     phone::PhoneNumber,
     time::Timestamp,
 };
+use secrets::Code;
 
 /// How long a dispatch may take before it counts as one of unknown outcome, in seconds.
 pub const LEASE_SECONDS: u32 = 60;
@@ -42,6 +43,8 @@ pub struct Delivery {
     pub to: PhoneNumber,
     /// The text, code included.
     pub body: String,
+    /// The code by itself, for senders that fill in a template of their own.
+    pub code: Code,
 }
 
 /// How one dispatch ended.

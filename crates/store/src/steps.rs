@@ -26,7 +26,8 @@ use domain::{
     user_budget::UserBudget,
     user_id::UserId,
 };
-use secrets::Binding;
+use secrets::{Binding, Code};
+use zeroize::Zeroizing;
 
 /// Where a factor's sealed value belongs.
 #[must_use]
@@ -38,6 +39,22 @@ pub fn factor_binding<'a>(environment: &'a [u8; 16], factor: &'a [u8; 16]) -> Bi
 #[must_use]
 pub fn delivery_binding<'a>(environment: &'a [u8; 16], delivery: &'a [u8; 16]) -> Binding<'a> {
     Binding { table: "delivery", column: "sealed", scope: environment, row: delivery }
+}
+
+/// What is sealed of a message: the six digits of its code, then the text.
+pub(crate) fn owed_text(code: &Code, body: &str) -> Zeroizing<String> {
+    // Room for both at once: growing would leave a copy behind.
+    let mut plain = Zeroizing::new(String::with_capacity(code.reveal().len() + body.len()));
+    plain.push_str(code.reveal());
+    plain.push_str(body);
+    plain
+}
+
+/// Reads that again.
+pub(crate) fn code_and_body(plain: &[u8]) -> Result<(Code, String), Failure> {
+    let parts = std::str::from_utf8(plain).ok().and_then(|text| text.split_at_checked(6));
+    let read = parts.and_then(|(code, body)| Some((Code::parse_exact(code)?, body.to_owned())));
+    read.ok_or_else(|| Failure::internal("a sealed message is not a code and a text"))
 }
 
 /// A moment as a parameter.

@@ -1,7 +1,7 @@
 //! Claiming messages that are owed. From the claim on a message may be on its way; whoever finds it claimed and its
 //! lease over knows only that its outcome is unknown.
 
-use super::{at, delivery_binding, factor_binding};
+use super::{at, code_and_body, delivery_binding, factor_binding};
 use crate::{
     Failure, Step, Tx,
     columns::Param,
@@ -74,20 +74,20 @@ impl ClaimDeliveries {
         if !is_live(useful_until, self.now) {
             return Ok(None);
         }
-        let text = |plain: zeroize::Zeroizing<Vec<u8>>| {
-            String::from_utf8(plain.to_vec()).map_err(|_| Failure::internal("a sealed text is not UTF-8"))
-        };
-        let body = text(self.ring.open_sealed(&delivery_binding(environment, id), body)?)?;
-        let to = text(self.ring.open_sealed(&factor_binding(environment, factor), number)?)?;
+        let (code, body) = code_and_body(&self.ring.open_sealed(&delivery_binding(environment, id), body)?)?;
+        let to = self.ring.open_sealed(&factor_binding(environment, factor), number)?;
         Ok(Some(Delivery {
             id: DeliveryId::from_bytes(*id),
             environment: EnvironmentId::from_bytes(*environment),
             challenge: ChallengeId::from_bytes(*challenge),
             useful_until,
             channel: Channel::Sms,
-            to: PhoneNumber::from_e164_trusted(to)
+            to: String::from_utf8(to.to_vec())
+                .ok()
+                .and_then(PhoneNumber::from_e164_trusted)
                 .ok_or_else(|| Failure::internal("a stored phone number is not one"))?,
             body,
+            code,
         }))
     }
 }

@@ -1,6 +1,6 @@
 //! Opening a challenge, with the message it owes if the factor is a phone number.
 
-use super::{at, delivery_binding, factor_binding, guard_of, kind_of, user_budget, user_of};
+use super::{at, delivery_binding, factor_binding, guard_of, kind_of, owed_text, user_budget, user_of};
 use crate::{
     Failure, Step, Tx,
     columns::Param,
@@ -191,9 +191,9 @@ impl OpenChallenge {
             return Ok(Err(refusal));
         }
         let code = Code::draw(self.entropy.as_ref())?;
-        let body = zeroize::Zeroizing::new(template.render(code.reveal()));
+        let text = owed_text(&code, &template.render(code.reveal()));
         let bound_to = delivery_binding(environment.bytes(), self.delivery.bytes());
-        let body = self.ring.seal(self.entropy.as_ref(), &bound_to, body.as_bytes())?;
+        let sealed = self.ring.seal(self.entropy.as_ref(), &bound_to, text.as_bytes())?;
         let environment = Param::Bytes(environment.bytes());
         let delivery = Param::Bytes(self.delivery.bytes());
         let send = [environment, Param::Bytes(number_digest.as_bytes()), at(self.now), delivery];
@@ -206,7 +206,7 @@ impl OpenChallenge {
             Param::Text(Channel::Sms.word()),
             at(expires_at),
             at(self.now.plus_seconds(LEASE_SECONDS)),
-            Param::Bytes(&body.0),
+            Param::Bytes(&sealed.0),
         ];
         change_one(tx, &CREATE_DELIVERY, &owed).await?;
         Ok(Ok(sent_code_digest(&self.ring, self.id, &code)))
