@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 URL = urlsplit(os.environ["COUNTERSIGN_URL"])
@@ -86,8 +87,9 @@ class Wire:
         self._connection = None
 
     def send(self, method, path, body=None, headers=None, key=KEY, content_type="application/json"):
-        """`body`: None for none at all, bytes as they are, anything else as JSON. A header of None is not sent."""
-        if body is not None and not isinstance(body, bytes):
+        """`body`: None for none at all, bytes as they are, an iterator in chunks, anything else as JSON. A header of
+        None is not sent."""
+        if body is not None and not isinstance(body, (bytes, Iterator)):
             body = json.dumps(body, ensure_ascii=False).encode()
         fields = {
             "Authorization": None if key is None else f"Bearer {key}",
@@ -98,7 +100,10 @@ class Wire:
         if self._connection is None:
             self._connection = http.client.HTTPConnection(URL.hostname, URL.port, timeout=30)
         try:
-            self._connection.request(method, path, body=body, headers=fields)
+            try:
+                self._connection.request(method, path, body=body, headers=fields)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # A body too long may be refused before it was all sent; the answer is there to read.
             response = self._connection.getresponse()
             answer = Answer(method, response)
         except (ConnectionError, http.client.HTTPException):

@@ -1,0 +1,1 @@
+//! Test server, callers, frozen clock, seeded entropy, scripted senders.
