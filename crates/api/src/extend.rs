@@ -1,0 +1,52 @@
+//! What routes beside the nine need to look like them: the same key, the same headers, the same refusals.
+
+use crate::{pipeline, refusal, reply::Reply, request_id::RequestId, wire};
+use app::{App, Caller, Failure};
+use axum::{http::HeaderMap, response::Response};
+use domain::refusal::{FieldError, Refusal};
+use serde::Serialize;
+
+fn respond(app: &App, reply: Reply) -> Response {
+    reply.into_response(&RequestId::draw(app.entropy().as_ref()))
+}
+
+/// The caller that the request's API key proves (W2).
+///
+/// # Errors
+/// With the answer to give: 401, or 503 while the clock cannot be trusted.
+#[expect(clippy::result_large_err, reason = "the error is the answer, made once and sent")]
+pub fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, Response> {
+    let now = app.now().map_err(|failure| failed(app, &failure))?;
+    let caller = pipeline::bearer(headers).and_then(|key| app.authenticate(key, now));
+    caller.ok_or_else(|| respond(app, refusal::unauthorized()))
+}
+
+/// An answer with a JSON body, which must be an object.
+pub fn json(app: &App, status: u16, body: &impl Serialize) -> Response {
+    respond(app, Reply::json(status, wire::json(body)))
+}
+
+/// 204.
+#[must_use]
+pub fn no_content(app: &App) -> Response {
+    respond(app, Reply::no_content())
+}
+
+/// 422, naming what is wrong (W5).
+#[must_use]
+pub fn invalid(app: &App, errors: Vec<FieldError>) -> Response {
+    respond(app, refusal::refused(&Refusal::Invalid(errors), "").into())
+}
+
+/// 400 for a body that is not JSON (W5).
+#[must_use]
+pub fn not_json(app: &App) -> Response {
+    respond(app, refusal::unreadable(crate::body::Unreadable::NotJson))
+}
+
+/// 503 or 500, the cause only in the log.
+#[must_use]
+pub fn failed(app: &App, failure: &Failure) -> Response {
+    let id = RequestId::draw(app.entropy().as_ref());
+    refusal::failed(failure, id.as_str()).into_response(&id)
+}

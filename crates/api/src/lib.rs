@@ -1,0 +1,38 @@
+//! The wire: routes, bodies, refusals and the document that describes them.
+//!
+//! [`router`] answers the nine routes of W1 over an [`app::App`]. Everything a request says is turned into domain values
+//! once, in the order of W6, and every outcome back into bytes once; nothing here decides about a verification.
+
+mod body;
+mod challenges;
+mod docs;
+pub mod extend;
+mod factors;
+mod fields;
+mod hooks;
+mod idempotency;
+mod openapi;
+mod path;
+mod pipeline;
+mod query;
+mod refusal;
+mod reply;
+mod request_id;
+mod routes;
+mod wire;
+
+use app::App;
+use axum::{Router, extract::Request};
+use std::sync::Arc;
+
+pub use hooks::{Hooks, RequestDone, Watch};
+pub use openapi::openapi;
+
+/// All routes over `app`: the nine of W1, and `/openapi.json` and `/docs`, which need no key.
+///
+/// Every other path is answered too, by 404 or 405 in the shape of W5. Routes added to the returned router go before
+/// that; [`extend`] has what they need to look like these.
+pub fn router(app: App, hooks: Hooks) -> Router {
+    let server = Arc::new(pipeline::Server { app, hooks });
+    Router::new().fallback(move |request: Request| pipeline::answer(Arc::clone(&server), request))
+}

@@ -1,0 +1,330 @@
+//! The way of every request, in the order of W6: route, key, permission, rate, size and media type, JSON; then its own.
+
+use crate::{
+    body::Json,
+    challenges, docs, factors,
+    fields::Fields,
+    hooks::{Hooks, RequestDone},
+    idempotency, openapi, query, refusal,
+    reply::Reply,
+    request_id::RequestId,
+    routes::{self, Endpoint, Found, Page, Route},
+};
+use app::{Answer, App, Caller, Failure, Memory, Retry};
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{
+        HeaderMap, HeaderValue, Method,
+        header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE},
+        request::Parts,
+    },
+    response::Response,
+};
+use domain::refusal::FieldError;
+use edge::{BodyError, read_body_limited};
+use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Most bytes of a body (W4).
+const MAX_BODY_BYTES: usize = 65_536;
+/// How long a body may take to arrive.
+const BODY_WAIT: Duration = Duration::from_secs(10);
+
+/// What answers requests.
+pub(crate) struct Server {
+    pub(crate) app: App,
+    pub(crate) hooks: Hooks,
+}
+
+/// A request that got as far as its own rules.
+pub(crate) struct Call<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) hooks: &'a Hooks,
+    pub(crate) caller: &'a Caller,
+    /// What stands in the place of the template's `{…}`, still percent-encoded.
+    pub(crate) segment: &'a str,
+    pub(crate) parts: &'a Parts,
+    pub(crate) body: &'a [u8],
+}
+
+/// Why a request ends early.
+pub(crate) enum Stop {
+    /// With an answer.
+    Reply(Reply),
+    /// With a failure, which is not to be shown.
+    Failure(Failure),
+}
+
+impl From<Reply> for Stop {
+    fn from(reply: Reply) -> Self {
+        Self::Reply(reply)
+    }
+}
+
+impl From<Answer> for Stop {
+    fn from(answer: Answer) -> Self {
+        Self::Reply(answer.into())
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl<'a> Call<'a> {
+    /// The body as JSON; `[]` counts as nothing on the challenge routes.
+    pub(crate) fn fields(&self, known: &[&str], array_is_nothing: bool) -> Result<Fields<'a>, Stop> {
+        let json = Json::read(self.body).map_err(refusal::unreadable)?;
+        let mut fields = Fields::of(json, array_is_nothing);
+        if self.strict() {
+            fields.only(known);
+            if let Some(error) = query::unknown(self.query(), false) {
+                fields.complain(error.field, &error.problem);
+            }
+        }
+        Ok(fields)
+    }
+
+    pub(crate) fn query(&self) -> Option<&'a str> {
+        self.parts.uri.query()
+    }
+
+    /// What the setting `strict_parameters` has against the query.
+    pub(crate) fn query_complaint(&self, pageable: bool) -> Option<FieldError> {
+        if self.strict() { query::unknown(self.query(), pageable) } else { None }
+    }
+
+    fn strict(&self) -> bool {
+        self.caller.environment().settings.strict_parameters
+    }
+
+    /// Where the answer to this request is remembered, if its key is usable (W7).
+    pub(crate) fn memory(&self) -> Result<Option<Memory>, Failure> {
+        let retry = idempotency::usable_key(&self.parts.headers).map(|key| {
+            let (method, path) = (self.parts.method.as_str(), self.parts.uri.path());
+            Retry { method, path, body: self.body, key }
+        });
+        self.app.memory(self.caller, retry)
+    }
+}
+
+/// Answers a request, whatever happens on the way.
+pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
+    let started = Instant::now();
+    let request_id = RequestId::draw(server.app.entropy().as_ref());
+    let (parts, body) = request.into_parts();
+    let found = routes::find(&parts.method, parts.uri.path());
+    let route = found.template();
+    let mut caller = None;
+    let outcome = caught(serve(&server, found, &parts, body, &mut caller)).await;
+    let reply = match outcome {
+        Some(Ok(reply) | Err(Stop::Reply(reply))) => reply,
+        Some(Err(Stop::Failure(failure))) => refusal::failed(&failure, request_id.as_str()),
+        None => {
+            tracing::error!(request_id = request_id.as_str(), route, "a handler panicked");
+            refusal::internal()
+        }
+    };
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    tell(&server.hooks, &parts.method, route, reply.status, micros, &request_id, caller.as_ref());
+    reply.into_response(&request_id)
+}
+
+/// One line a request, and the hooks. Never the path as sent, its query, the body or a secret.
+fn tell(
+    hooks: &Hooks,
+    method: &Method,
+    route: &'static str,
+    status: u16,
+    micros: u64,
+    id: &RequestId,
+    caller: Option<&Caller>,
+) {
+    let request_id = id.as_str();
+    tracing::info!(
+        target: "request",
+        request_id,
+        method = method.as_str(),
+        route,
+        status,
+        micros,
+        environment = caller.map(|c| tracing::field::display(c.environment().id)),
+        key = caller.map(|c| tracing::field::display(c.key().id)),
+    );
+    hooks.watch().on_request(&RequestDone { route, method, status, micros, request_id });
+}
+
+/// Runs a future to its end; `None` if it panics.
+async fn caught<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let poll = AssertUnwindSafe(|| future.as_mut().poll(context));
+        match catch_unwind(poll) {
+            Ok(poll) => poll.map(Some),
+            Err(_) => std::task::Poll::Ready(None),
+        }
+    })
+    .await
+}
+
+async fn serve(
+    server: &Server,
+    found: Found<'_>,
+    parts: &Parts,
+    body: Body,
+    who: &mut Option<Caller>,
+) -> Result<Reply, Stop> {
+    let (route, segment) = match found {
+        Found::Route(route, segment) => (route, segment),
+        Found::Page(_, Page::OpenApi) => return Ok(Reply::json(200, openapi::document())),
+        Found::Page(_, Page::Docs) => return Ok(docs::reply()),
+        Found::WrongMethod(allow) => return Err(refusal::wrong_method(allow).into()),
+        Found::Nothing => return Err(refusal::no_route(parts.method.as_str(), parts.uri.path()).into()),
+    };
+    let app = &server.app;
+    let caller = &*who.insert(admitted(app, route, &parts.headers)?);
+    let body =
+        if route.method == Method::POST { read(&parts.headers, body).await? } else { Default::default() };
+    let call = Call { app, hooks: &server.hooks, caller, segment, parts, body: &body };
+    match route.endpoint {
+        Endpoint::EnrollFactor => factors::enroll(&call).await,
+        Endpoint::FindFactor => factors::find(&call).await,
+        Endpoint::DeleteFactor => factors::delete(&call).await,
+        Endpoint::OpenChallenge => challenges::open(&call).await,
+        Endpoint::VerifyChallenge => challenges::verify(&call).await,
+        Endpoint::EnrollUserFactor => factors::enroll_for_user(&call).await,
+        Endpoint::ListUserFactors => factors::list(&call).await,
+        Endpoint::OpenChallengeLegacy => challenges::open_legacy(&call).await,
+        Endpoint::VerifyChallengeLegacy => challenges::verify_legacy(&call).await,
+    }
+}
+
+/// The caller, if it has a key, the permission, and room in its request rate.
+fn admitted(app: &App, route: &Route, headers: &HeaderMap) -> Result<Caller, Stop> {
+    let now = app.now()?;
+    let caller = bearer(headers).and_then(|key| app.authenticate(key, now));
+    let caller = caller.ok_or_else(refusal::unauthorized)?;
+    if !caller.may(route.permission) {
+        return Err(refusal::forbidden().into());
+    }
+    caller.admit(now).map_err(refusal::too_many_requests)?;
+    Ok(caller)
+}
+
+/// The one token of the one `Authorization: Bearer` (W2).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let value = match (all.next(), all.next()) {
+        (Some(only), None) => only.to_str().ok()?,
+        _ => return None,
+    };
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim_matches(' ');
+    let one = !token.is_empty() && !token.contains([' ', '\t', ',']);
+    (scheme.eq_ignore_ascii_case("bearer") && one).then_some(token)
+}
+
+/// The body of a POST, within its bounds and of a type that is read.
+async fn read(headers: &HeaderMap, body: Body) -> Result<axum::body::Bytes, Stop> {
+    let bytes = read_body_limited(body, MAX_BODY_BYTES, BODY_WAIT).await.map_err(|e| match e {
+        BodyError::TooLarge => refusal::too_large(),
+        BodyError::TooSlow => refusal::too_slow(),
+        BodyError::Broken => refusal::unreadable(crate::body::Unreadable::NotJson),
+    })?;
+    let encoded = !headers.get_all(CONTENT_ENCODING).iter().all(|v| is_in(v, |item| item == "identity"));
+    let typed = headers.get_all(CONTENT_TYPE).iter().all(is_json);
+    if encoded || !(typed || bytes.is_empty()) {
+        return Err(refusal::wrong_media_type().into());
+    }
+    Ok(bytes)
+}
+
+/// Whether every item of a comma-separated header is accepted; in lower case.
+fn is_in(value: &HeaderValue, accepted: impl Fn(&str) -> bool) -> bool {
+    let Ok(value) = value.to_str() else { return false };
+    value
+        .split(',')
+        .map(|item| item.trim().to_ascii_lowercase())
+        .all(|item| item.is_empty() || accepted(&item))
+}
+
+/// Whether a content type is JSON, with any parameters. Empty is absent.
+fn is_json(value: &HeaderValue) -> bool {
+    // Bytes, not text: a parameter may hold anything.
+    let essence = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    essence.is_empty() || essence.eq_ignore_ascii_case(b"application/json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(values: &[&'static str]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        bearer(&headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn w2_bearer_in_any_case_and_exactly_one_token() {
+        for (value, found) in [
+            ("Bearer sk_test_a", Some("sk_test_a")),
+            ("bearer sk_test_a", Some("sk_test_a")),
+            ("BEARER   sk_test_a ", Some("sk_test_a")),
+            ("Bearer", None),
+            ("Bearer ", None),
+            ("Bearer a b", None),
+            ("Bearer a,b", None),
+            ("Basic sk_test_a", None),
+            ("sk_test_a", None),
+            ("Bearersk_test_a", None),
+        ] {
+            assert_eq!(token(&[value]).as_deref(), found, "{value}");
+        }
+        assert_eq!(token(&[]), None);
+        assert_eq!(token(&["Bearer a", "Bearer a"]), None);
+    }
+
+    #[test]
+    fn w4_content_types() {
+        for (value, json) in [
+            ("application/json", true),
+            ("Application/JSON;charset=latin1", true),
+            ("application/json ; a=b", true),
+            ("application/jsonx", false),
+            ("text/plain", false),
+            ("text/json", false),
+            ("*/*", false),
+            ("application/json, text/plain", false),
+        ] {
+            assert_eq!(is_json(&HeaderValue::from_static(value)), json, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_panic_ends_the_request_and_not_the_connection() {
+        let quiet = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(caught(async { 7 })), Some(7));
+        assert_eq!(
+            runtime.block_on(caught(async {
+                if true {
+                    panic!("oh")
+                }
+            })),
+            None
+        );
+        std::panic::set_hook(quiet);
+    }
+}

@@ -1,0 +1,71 @@
+//! An answer before it gets its headers.
+
+use crate::request_id::RequestId;
+use axum::{
+    body::Body,
+    http::{
+        HeaderName, HeaderValue, StatusCode,
+        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS},
+    },
+    response::Response,
+};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// Seconds after which a 503 may be tried again (W5: 1 to 5).
+pub(crate) const TRY_AGAIN_SECONDS: u32 = 1;
+
+/// Status, body, and the few headers that depend on them.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: Body,
+    /// The body's type; `None` for no body.
+    pub(crate) content_type: Option<HeaderValue>,
+    /// Only for `rate_limit_exceeded` and 503 (W5).
+    pub(crate) retry_after: Option<u32>,
+    /// Only for 405.
+    pub(crate) allow: Option<String>,
+}
+
+impl Reply {
+    /// A JSON body.
+    pub(crate) fn json(status: u16, body: impl Into<Body>) -> Self {
+        // SDKs sleep for as long as the header says, so it stands on nothing else but the rate limit.
+        let retry_after = (status == 503).then_some(TRY_AGAIN_SECONDS);
+        Self { status, body: body.into(), content_type: Some(JSON), retry_after, allow: None }
+    }
+
+    /// Done, and nothing to say.
+    pub(crate) fn no_content() -> Self {
+        Self { status: 204, body: Body::empty(), content_type: None, retry_after: None, allow: None }
+    }
+
+    /// With the headers of W2.
+    pub(crate) fn into_response(self, request_id: &RequestId) -> Response {
+        let mut response = Response::new(self.body);
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.reserve(8);
+        headers.insert(X_REQUEST_ID, request_id.header());
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(content_type) = self.content_type {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::try_from(allow).ok()) {
+            headers.insert(ALLOW, allow);
+        }
+        response
+    }
+}
+
+impl From<app::Answer> for Reply {
+    fn from(answer: app::Answer) -> Self {
+        Self::json(answer.status, answer.body)
+    }
+}
