@@ -47,9 +47,10 @@ const goneFactor = (id) => ({
 });
 
 /** The error's very class, since a subclass would pass `instanceof`, and its fields. */
-async function refused(promise, { constructor, ...fields }) {
+async function refused(promise, { constructor, rawData, ...fields }) {
   await assert.rejects(promise, (error) => {
     assert.equal(error.constructor, constructor, String(error));
+    if (rawData) assert.deepEqual(error.rawData, rawData);
     for (const [name, value] of Object.entries(fields)) assert.equal(error[name], value, name);
     if (major >= 11) assert.match(error.requestID, /^[0-9a-f-]{36}$/);
     return true;
@@ -228,11 +229,12 @@ describe(`@workos-inc/node ${major}`, () => {
     };
     const first = await challenge(factor.id);
     await fiveWrong(first);
+    const message = 'Too many attempts. Create a new challenge.';
     await refused(mfa.verifyChallenge({ authenticationChallengeId: first.id, code: first.code }), {
       constructor: sdk.GenericServerException,
       status: 400,
-      code: 'one_time_code_too_many_attempts',
-      message: 'Too many attempts. Create a new challenge.',
+      message,
+      rawData: { message, code: 'one_time_code_too_many_attempts' },
     });
     await fiveWrong(await challenge(factor.id));
     const third = await challenge(factor.id);

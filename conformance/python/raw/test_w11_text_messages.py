@@ -23,7 +23,7 @@ def sent(api, dev, number, body):
         "{{ code }}",
         "Northwind: {{code}} is your code, {{ code }}.",
         "Line one\nline two {{code}}",
-        "{{code}}." + "x" * 311,
+        "{{code}} " + "x" * 311,
         "é" * 312 + "{{code}}",
         "{code} ${{code}} <a> 7*7 {{code}}",
         "v1.2 {{code}} a.b 3.5 e. g.",
