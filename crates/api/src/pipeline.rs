@@ -15,7 +15,7 @@ use axum::{
     body::Body,
     extract::Request,
     http::{
-        HeaderMap, HeaderValue, Method,
+        HeaderMap, HeaderValue, Method, Uri,
         header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE},
         request::Parts,
     },
@@ -49,7 +49,9 @@ pub(crate) struct Call<'a> {
     pub(crate) caller: &'a Caller,
     /// What stands in the place of the template's `{…}`, still percent-encoded.
     pub(crate) segment: &'a str,
-    pub(crate) parts: &'a Parts,
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a [u8],
 }
 
@@ -94,7 +96,7 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn query(&self) -> Option<&'a str> {
-        self.parts.uri.query()
+        self.uri.query()
     }
 
     /// What the setting `strict_parameters` has against the query.
@@ -108,8 +110,8 @@ impl<'a> Call<'a> {
 
     /// Where the answer to this request is remembered, if its key is usable (W7).
     pub(crate) fn memory(&self) -> Result<Option<Memory>, Failure> {
-        let retry = idempotency::usable_key(&self.parts.headers).map(|key| {
-            let (method, path) = (self.parts.method.as_str(), self.parts.uri.path());
+        let retry = idempotency::usable_key(self.headers).map(|key| {
+            let (method, path) = (self.method.as_str(), self.uri.path());
             Retry { method, path, body: self.body, key }
         });
         self.app.memory(self.caller, retry)
@@ -193,7 +195,7 @@ async fn serve(
     let caller = &*who.insert(admitted(app, route, &parts.headers)?);
     let body =
         if route.method == Method::POST { read(&parts.headers, body).await? } else { Default::default() };
-    let call = Call { app, hooks: &server.hooks, caller, segment, parts, body: &body };
+    let call = Call { app, hooks: &server.hooks, caller, segment, method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
     match route.endpoint {
         Endpoint::EnrollFactor => factors::enroll(&call).await,
         Endpoint::FindFactor => factors::find(&call).await,

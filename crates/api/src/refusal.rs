@@ -167,7 +167,7 @@ pub(crate) fn internal() -> Reply {
 
 /// No valid API key. Exactly this body, and no difference between its reasons (W2).
 pub(crate) fn unauthorized() -> Reply {
-    Reply::json(401, &br#"{"message":"Unauthorized"}"#[..])
+    Reply::json(401, wire::json(&Unauthorized { message: "Unauthorized" }))
 }
 
 /// The key lacks the permission.

@@ -1,6 +1,6 @@
 //! Enrolling a factor: routes 1 and 6.
 
-use crate::{Answer, App, Caller, Failure, Render, Retry, remember::Ran};
+use crate::{Answer, App, Caller, Failure, Render, remember::Ran};
 use domain::{
     environment::Environment,
     event::Actor,
@@ -16,6 +16,7 @@ use domain::{
 use otpauth::{Label, key_uri, qr_data_uri};
 use secrets::{Sealed, TotpSeed};
 use std::sync::Arc;
+use store::remembered::Memory;
 use store::steps::{
     enroll_factor::{EnrollFactor, FirstChallenge},
     factor_binding,
@@ -82,7 +83,7 @@ impl App {
         &self,
         caller: &Caller,
         request: EnrollRequest,
-        retry: Option<Retry<'_>>,
+        memory: Option<Memory>,
         render: Render<Arc<Enrolled>>,
     ) -> Result<Answer, Failure> {
         let (id, now) = self.mint()?;
@@ -91,7 +92,6 @@ impl App {
             // A function of the request and the settings alone: a retry gets the same without being remembered.
             Err(refusal) => return Ok(render(&Err(refusal))),
         };
-        let memory = self.memory(caller, retry.as_ref(), now);
         let enrolled = Arc::new(enrolled);
         let outcome = move |out: &Result<(), Refusal>| out.clone().map(|()| Arc::clone(&enrolled));
         match self.run(caller, memory, step, outcome, |_| false, &render).await? {

@@ -20,9 +20,12 @@ mod verify_challenge;
 
 pub use clock::{ClockGuard, DevClock, SystemClock};
 pub use directory::Caller;
-pub use enroll_factor::{EnrollRequest, Enrolled, NewFactor};
+pub use enroll_factor::{EnrollRequest, Enrolled, NewFactor, TotpSecrets};
 pub use open_challenge::{Dispatcher, OpenedChallenge};
 pub use remember::{Render, Retry};
 pub use start::{App, Options, StartError};
-pub use store::{Failure, remembered::Answer};
+pub use store::{
+    Failure,
+    remembered::{Answer, Memory},
+};
 pub use verify_challenge::Verified;

@@ -1,8 +1,7 @@
 //! Listing a user's factors: route 7.
 
-use crate::{App, Failure};
+use crate::{App, Caller, Failure};
 use domain::{
-    environment::{Environment, Scope},
     factor::Factor,
     id::FactorId,
     page::{Page, PageRequest},
@@ -17,12 +16,11 @@ impl App {
     /// A failure.
     pub async fn list_factors(
         &self,
-        scope: Scope,
-        environment: &Environment,
+        caller: &Caller,
         user: UserId,
         page: PageRequest<FactorId>,
     ) -> Result<Page<Factor, FactorId>, Failure> {
-        let verified_only = environment.settings.list_verified_only;
+        let (scope, verified_only) = (caller.scope(), caller.environment().settings.list_verified_only);
         self.store().query(ListFactors { scope, user, page, verified_only, ring: self.ring() }).await
     }
 }

@@ -1,7 +1,7 @@
 //! Opening a challenge: routes 4 and 8. A message that is owed goes out after the commit, and the answer waits a little
 //! for its first outcome (W11).
 
-use crate::{Answer, App, Caller, Failure, Render, Retry, remember::Ran};
+use crate::{Answer, App, Caller, Failure, Render, remember::Ran};
 use domain::{
     challenge::Limits,
     delivery::DispatchOutcome,
@@ -13,6 +13,7 @@ use domain::{
     time::Timestamp,
 };
 use std::{sync::Arc, time::Duration};
+use store::remembered::Memory;
 use store::steps::open_challenge::{OpenChallenge, OpenPolicy, Opened};
 use tokio::sync::oneshot;
 
@@ -54,6 +55,18 @@ pub(crate) fn limits_of(environment: &Environment) -> Limits {
     Limits { factor_lock_after: settings.factor_lock_after, user_lock_after: settings.user_lock_after }
 }
 
+fn policy_of(environment: &Environment) -> OpenPolicy {
+    let settings = &environment.settings;
+    OpenPolicy {
+        totp_ttl_seconds: settings.totp_challenge_ttl,
+        limits: limits_of(environment),
+        prefixes: settings.sms_prefixes.clone(),
+        per_number: settings.sms_per_number.clone(),
+        daily_quota: settings.sms_daily_quota,
+        default_template: settings.sms_default_template.clone(),
+    }
+}
+
 impl App {
     /// Opens a challenge of a factor. `request` is the template as read, or what is wrong with the request's fields: a
     /// template only matters if the factor is a phone number, so it is judged in the step.
@@ -66,13 +79,12 @@ impl App {
         factor: FactorId,
         template: Result<Option<SmsTemplate>, Vec<FieldError>>,
         request: Result<(), Vec<FieldError>>,
-        retry: Option<Retry<'_>>,
+        memory: Option<Memory>,
         render: Render<OpenedChallenge>,
     ) -> Result<Answer, Failure> {
         let (id, now) = self.mint()?;
         let (delivery, _) = self.mint()?;
-        let environment = caller.environment();
-        let settings = &environment.settings;
+        let wait_ms = caller.environment().settings.sms_wait_ms;
         let id = ChallengeId::from_bytes(id);
         let step = OpenChallenge {
             scope: caller.scope(),
@@ -82,18 +94,10 @@ impl App {
             delivery: DeliveryId::from_bytes(delivery),
             template,
             request,
-            policy: OpenPolicy {
-                totp_ttl_seconds: settings.totp_challenge_ttl,
-                limits: limits_of(environment),
-                prefixes: settings.sms_prefixes.clone(),
-                per_number: settings.sms_per_number.clone(),
-                daily_quota: settings.sms_daily_quota,
-                default_template: settings.sms_default_template.clone(),
-            },
+            policy: policy_of(caller.environment()),
             ring: self.ring(),
             entropy: Arc::clone(self.entropy()),
         };
-        let memory = self.memory(caller, retry.as_ref(), now);
         let outcome = move |out: &Result<Opened, Refusal>| match out {
             Err(refusal) => Err(refusal.clone()),
             Ok(opened) => Ok(OpenedChallenge {
@@ -105,7 +109,7 @@ impl App {
                 delivery: opened.delivery,
             }),
         };
-        let waits = settings.sms_wait_ms > 0;
+        let waits = wait_ms > 0;
         let pending = move |opened: &OpenedChallenge| waits && opened.delivery.is_some();
         let result = match self.run(caller, memory.clone(), step, outcome, pending, &render).await? {
             Ran::Again(answer) => return Ok(answer),
@@ -114,7 +118,7 @@ impl App {
         let Some(delivery) = result.as_ref().ok().and_then(|opened| opened.delivery) else {
             return Ok(render(&result));
         };
-        let first_outcome = self.0.dispatcher().dispatch_or_unknown(delivery, settings.sms_wait_ms).await;
+        let first_outcome = self.0.dispatcher().dispatch_or_unknown(delivery, wait_ms).await;
         let result = match first_outcome {
             DispatchOutcome::Accepted | DispatchOutcome::Unknown => result,
             DispatchOutcome::NotSent => Err(Refusal::SmsNotSent),

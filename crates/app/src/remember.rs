@@ -1,7 +1,7 @@
 //! Running a step for a caller, with or without remembering its answer (W7).
 
 use crate::{Answer, App, Caller, Failure};
-use domain::{refusal::Refusal, time::Timestamp};
+use domain::refusal::Refusal;
 use sha2::{Digest as _, Sha256};
 use std::{sync::Arc, time::Duration};
 use store::{
@@ -37,13 +37,12 @@ fn is_remembered(answer: &Answer) -> bool {
 
 impl App {
     /// Where the answer to this request is remembered.
-    pub(crate) fn memory(
-        &self,
-        caller: &Caller,
-        retry: Option<&Retry<'_>>,
-        now: Timestamp,
-    ) -> Option<Memory> {
-        let retry = retry?;
+    ///
+    /// # Errors
+    /// While the clock cannot be trusted.
+    pub fn memory(&self, caller: &Caller, retry: Option<Retry<'_>>) -> Result<Option<Memory>, Failure> {
+        let Some(retry) = retry else { return Ok(None) };
+        let now = self.now()?;
         let ring = self.ring();
         let body = Sha256::digest(retry.body);
         let parts: [&[u8]; 5] = [
@@ -54,7 +53,8 @@ impl App {
             retry.key.as_bytes(),
         ];
         let digest = Arc::new(ring.digest("remembered.answer", &parts));
-        Some(Memory { digest, scope: caller.scope(), ring, entropy: Arc::clone(self.entropy()), now })
+        let entropy = Arc::clone(self.entropy());
+        Ok(Some(Memory { digest, scope: caller.scope(), ring, entropy, now }))
     }
 
     /// Runs a step and answers with what it came to, or with what it came to the first time.

@@ -1,6 +1,6 @@
 //! Verifying a challenge: routes 5 and 9. The one door (I11).
 
-use crate::{Answer, App, Caller, Failure, Render, Retry, open_challenge::limits_of, remember::Ran};
+use crate::{Answer, App, Caller, Failure, Render, open_challenge::limits_of, remember::Ran};
 use domain::{
     event::{Actor, EventKind, WrongReason},
     factor::FactorKind,
@@ -9,6 +9,7 @@ use domain::{
     time::Timestamp,
 };
 use secrets::Submitted;
+use store::remembered::Memory;
 use store::steps::answer_challenge::{AnswerChallenge, Told};
 
 /// What is told of an answered challenge.
@@ -59,7 +60,7 @@ impl App {
         caller: &Caller,
         challenge: ChallengeId,
         submitted: Result<Submitted, Vec<FieldError>>,
-        retry: Option<Retry<'_>>,
+        memory: Option<Memory>,
         render: Render<Verified>,
     ) -> Result<Answer, Failure> {
         let now = self.now()?;
@@ -72,7 +73,6 @@ impl App {
             limits: limits_of(caller.environment()),
             ring: self.ring(),
         };
-        let memory = self.memory(caller, retry.as_ref(), now);
         let outcome = move |out: &Result<Told, Refusal>| match out {
             Ok(out) => Ok(told(challenge, out)),
             Err(refusal) => Err(refusal.clone()),

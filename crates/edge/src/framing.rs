@@ -19,7 +19,8 @@
 //! empty, signed, `0x…` or too large, HTTP/1.0 with `Transfer-Encoding`, and HTTP/0.9.
 //!
 //! What is still accepted although it is not pretty, because it cannot shift the end of a request: empty lines (CRLF) before a
-//! request line, chunk extensions (up to 16 KiB a request) and trailers (ignored), bytes from 0x80 in field values, a
+//! request line, chunk extensions (up to 16 KiB a request) and trailers
+//! (thrown away unread, whatever their line endings: nothing may follow them), bytes from 0x80 in field values, a
 //! request target in absolute form, and HTTP/1.0.
 //!
 //! The parser does not show the bytes of a head, so they are kept from the moment they are read until the request

@@ -57,6 +57,7 @@ pub async fn serve(
     };
     let _guard = CutOnDrop(Arc::clone(&door.hub.roster));
     door.keep_open(&listener, &mut ticks, &shutdown).await;
+    door.hub.roster.announce_stop();
     door.take_in_the_queue(&listener).await;
     drop(listener);
     Ok(door.drain(&mut ticks, &shutdown).await)
@@ -149,7 +150,6 @@ impl Door {
         let Hub { limits, roster, .. } = &*self.hub;
         let stopped = Instant::now();
         let open = roster.open();
-        roster.announce_stop();
         let told = self.wait(ticks, shutdown, stopped + limits.lame_duck).await;
         if !told {
             roster.command_all(Order::Drain);

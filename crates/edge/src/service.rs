@@ -64,7 +64,10 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
     }
 }
 
-#[expect(clippy::large_enum_variant, reason = "nearly every request is routed; boxing would cost each of them")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every request is routed; boxing would cost each of them"
+)]
 enum Work {
     Routed(RouteFuture<Infallible>),
     Refused(StatusCode),

@@ -97,11 +97,21 @@ async fn f63_a_chunked_body_that_is_not_clear_ends_the_connection() {
         " 5\r\nabcde\r\n0\r\n\r\n",
         "5_0\r\nabcde\r\n0\r\n\r\n",
         "0\n\n",
-        "0\r\n\n",
     ] {
         let request =
             format!("POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n{body}{hidden}");
         assert_eq!(statuses(&house, request.as_bytes()).await, [400], "{body:?}");
+    }
+}
+
+#[tokio::test]
+async fn f63_what_follows_the_last_chunk_is_swallowed_as_trailers_and_never_answered() {
+    let house = House::open(Limits::default());
+    for trailers in ["\n", "a\n\n", "content-length: 5\r\n\r\n", "\r\n\r\n"] {
+        let request = format!(
+            "POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n{trailers}GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+        );
+        assert_eq!(statuses(&house, request.as_bytes()).await, [200], "{trailers:?}");
     }
 }
 

@@ -1,0 +1,67 @@
+//! What the binary may count, and that every door to a verdict is the one door (I11).
+
+use api::{Hooks, RequestDone, Watch};
+use app::Verified;
+use serde_json::json;
+use std::sync::{Arc, Mutex};
+use testkit::TestServer;
+
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<(String, u16)>>>, Arc<Mutex<Vec<bool>>>);
+
+impl Watch for Seen {
+    fn on_request(&self, done: &RequestDone<'_>) {
+        assert_eq!(done.request_id.len(), 36);
+        self.0.lock().unwrap().push((format!("{} {}", done.method, done.route), done.status));
+    }
+
+    fn on_verdict(&self, verdict: &Verified) {
+        self.1.lock().unwrap().push(verdict.valid);
+    }
+}
+
+#[tokio::test]
+async fn requests_are_told_by_template_and_never_by_path() {
+    let seen = Seen::default();
+    let server = TestServer::start_with(Hooks::new(seen.clone())).await;
+    server.call("GET", "/auth/factors/secret?secret", "").await;
+    server.call("GET", "/secret", "").await;
+    server.call("PUT", "/auth/factors/secret", "").await;
+    server.call_as(None, "GET", "/openapi.json", "").await;
+    let expected = [
+        ("GET /auth/factors/{id}", 404),
+        ("GET unmatched", 404),
+        ("PUT unmatched", 405),
+        ("GET /openapi.json", 200),
+    ];
+    assert_eq!(*seen.0.lock().unwrap(), expected.map(|(route, status)| (route.to_owned(), status)));
+}
+
+#[tokio::test]
+async fn i11_every_route_that_gives_a_verdict_goes_through_the_one_door_and_tells_it_once() {
+    let seen = Seen::default();
+    let server = TestServer::start_with(Hooks::new(seen.clone())).await;
+    let document: serde_json::Value = serde_json::from_str(&api::openapi()).unwrap();
+    let mut doors = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        // A verdict is told by whoever answers with `valid`; the document says which routes those are.
+        if !item.to_string().contains("VerifyAnswer") {
+            continue;
+        }
+        doors += 1;
+        let factor = server.enroll(r#"{"type":"generic_otp"}"#).await;
+        let challenge = server.challenge(factor.text_of("id")).await;
+        let id = challenge.text_of("id");
+        let path = path.replace("{id}", id);
+        for (code, valid) in [("wrong", false), (challenge.text_of("code"), true)] {
+            let body = json!({"authentication_challenge_id": id, "code": code}).to_string();
+            let headers = [("authorization", "Bearer sk_test_default"), ("idempotency-key", code)];
+            for _ in 0..2 {
+                let answer = server.send("POST", &path, &headers, body.clone()).await;
+                assert_eq!(answer.json["valid"], valid, "{path}");
+            }
+        }
+        assert_eq!(std::mem::take(&mut *seen.1.lock().unwrap()), [false, true], "repeats are not told again");
+    }
+    assert_eq!(doors, 2);
+}
