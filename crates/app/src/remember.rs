@@ -3,7 +3,7 @@
 use crate::{Answer, App, Caller, Failure};
 use domain::refusal::Refusal;
 use sha2::{Digest as _, Sha256};
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 use store::{
     Step,
     remembered::{Memory, Recalled, Remembering, Rendered, SettleAnswer},
@@ -76,7 +76,7 @@ impl App {
         T: 'static,
     {
         let Some(memory) = memory else {
-            let out = self.0.store.step(step).await?;
+            let out = self.durable(step).await?;
             return Ok(Ran::Fresh(outcome(&out)));
         };
         let step = Arc::new(step);
@@ -97,13 +97,19 @@ impl App {
                 },
                 memory: Some(memory.clone()),
             };
-            match self.0.store.step(remembering).await? {
+            match self.durable(remembering).await? {
                 Recalled::Fresh(out) => return Ok(Ran::Fresh(outcome(&out))),
                 Recalled::Again(answer) => return Ok(Ran::Again(answer)),
                 Recalled::Pending => tokio::time::sleep(LOOK_AGAIN).await,
             }
         }
         Err(Failure::busy("the first of two equal requests is still running"))
+    }
+
+    /// One step, behind a pointer: so that whoever awaits it need not prove anew that a step made of closures may move
+    /// between threads, which the compiler cannot do once it has forgotten their lifetimes.
+    fn durable<S: Step>(&self, step: S) -> Pin<Box<dyn Future<Output = Result<S::Out, Failure>> + Send + '_>> {
+        Box::pin(self.0.store.step(step))
     }
 
     /// Ends a pending answer with the one that is given now.
