@@ -15,8 +15,10 @@ use axum::{
     body::Body,
     extract::Request,
     http::{
-        HeaderMap, HeaderValue, Method, Uri,
-        header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE},
+        HeaderMap, HeaderValue, Method, Uri, Version,
+        header::{
+            AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING,
+        },
         request::Parts,
     },
     response::Response,
@@ -118,6 +120,17 @@ impl<'a> Call<'a> {
     }
 }
 
+/// Whether the connection ends with this answer, so that the client is told: a body that was refused unread, or one
+/// whose length only the sender has counted, leaves nobody certain where the next request begins (F63).
+fn leaves_body_unread(parts: &Parts, status: u16) -> bool {
+    if parts.version >= Version::HTTP_2 {
+        return false;
+    }
+    let chunked = parts.headers.contains_key(TRANSFER_ENCODING);
+    let sized = parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    chunked || sized && matches!(status, 401 | 403 | 405 | 413)
+}
+
 /// Answers a request, whatever happens on the way.
 pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
     let started = Instant::now();
@@ -137,7 +150,12 @@ pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
     };
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     tell(&server.hooks, &parts.method, route, reply.status, micros, &request_id, caller.as_ref());
-    reply.into_response(&request_id)
+    let closes = leaves_body_unread(&parts, reply.status);
+    let mut response = reply.into_response(&request_id);
+    if closes {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// One line a request, and the hooks. Never the path as sent, its query, the body or a secret.
@@ -195,7 +213,16 @@ async fn serve(
     let caller = &*who.insert(admitted(app, route, &parts.headers)?);
     let body =
         if route.method == Method::POST { read(&parts.headers, body).await? } else { Default::default() };
-    let call = Call { app, hooks: &server.hooks, caller, segment, method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
+    let call = Call {
+        app,
+        hooks: &server.hooks,
+        caller,
+        segment,
+        method: &parts.method,
+        uri: &parts.uri,
+        headers: &parts.headers,
+        body: &body,
+    };
     match route.endpoint {
         Endpoint::EnrollFactor => factors::enroll(&call).await,
         Endpoint::FindFactor => factors::find(&call).await,

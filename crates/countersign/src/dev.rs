@@ -17,7 +17,8 @@ use domain::{
 };
 use edge::{Listener, Shutdown};
 use secrets::{ApiKeyText, KeyMode, SystemEntropy};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 /// The key that the official emulator takes.
@@ -187,8 +188,36 @@ where
     Arc::new(move |asked| Box::pin(run(asked)))
 }
 
+/// Keys are written in the order of W15.
+#[derive(Serialize)]
+struct ClockIs {
+    now: String,
+    frozen: bool,
+}
+
+#[derive(Serialize)]
+struct List {
+    object: &'static str,
+    data: Vec<MessageIs>,
+}
+
+#[derive(Serialize)]
+struct MessageIs {
+    to: String,
+    channel: &'static str,
+    body: String,
+    code: String,
+    authentication_challenge_id: String,
+    created_at: String,
+}
+
+fn answered(body: &impl Serialize) -> Outcome {
+    let raw = serde_json::value::to_raw_value(body);
+    raw.map(Some).map_err(|_| FieldError::new("answer", "cannot be written"))
+}
+
 fn clock_is(clock: &DevClock) -> Outcome {
-    Ok(Some(json!({ "now": clock.now().to_string(), "frozen": clock.is_frozen() })))
+    answered(&ClockIs { now: clock.now().to_string(), frozen: clock.is_frozen() })
 }
 
 fn helpers(
@@ -246,13 +275,16 @@ fn messages(mailbox: &Mailbox, asked: &Asked) -> Outcome {
             _ => {}
         }
     }
-    let data = mailbox.messages(asked.caller.environment().id, to.as_deref(), limit).into_iter().map(|m| {
-        json!({
-            "to": m.to, "channel": m.channel.word(), "body": m.body, "code": m.code,
-            "authentication_challenge_id": m.challenge.to_string(), "created_at": m.created_at.to_string(),
-        })
+    let messages = mailbox.messages(asked.caller.environment().id, to.as_deref(), limit);
+    let data = messages.into_iter().map(|m| MessageIs {
+        to: m.to,
+        channel: m.channel.word(),
+        body: m.body,
+        code: m.code,
+        authentication_challenge_id: m.challenge.to_string(),
+        created_at: m.created_at.to_string(),
     });
-    Ok(Some(json!({ "object": "list", "data": data.collect::<Vec<_>>() })))
+    answered(&List { object: "list", data: data.collect() })
 }
 
 fn move_clock(clock: &DevClock, asked: &Asked) -> Outcome {

@@ -10,7 +10,7 @@ use axum::{
 };
 use domain::refusal::FieldError;
 use edge::read_body_limited;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 /// Bytes of a body that are read.
@@ -29,7 +29,7 @@ pub(crate) struct Asked {
 }
 
 /// A helper's outcome: a body for 200, nothing for 204, or what is wrong with a field.
-pub(crate) type Outcome = Result<Option<Value>, FieldError>;
+pub(crate) type Outcome = Result<Option<Box<RawValue>>, FieldError>;
 
 /// A helper.
 pub(crate) type Helper = Arc<dyn Fn(Asked) -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send + Sync>;
