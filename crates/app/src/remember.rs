@@ -108,7 +108,10 @@ impl App {
 
     /// One step, behind a pointer: so that whoever awaits it need not prove anew that a step made of closures may move
     /// between threads, which the compiler cannot do once it has forgotten their lifetimes.
-    fn durable<S: Step>(&self, step: S) -> Pin<Box<dyn Future<Output = Result<S::Out, Failure>> + Send + '_>> {
+    fn durable<S: Step>(
+        &self,
+        step: S,
+    ) -> Pin<Box<dyn Future<Output = Result<S::Out, Failure>> + Send + '_>> {
         Box::pin(self.0.store.step(step))
     }
 
