@@ -21,7 +21,8 @@ pub struct Limits {
     pub tls_handshake: Duration,
     /// From the connection being ready to its first byte. Default 10 s.
     pub first_byte: Duration,
-    /// From the first byte of a request to the end of its headers. Default 10 s.
+    /// From the first byte of a request to the end of its headers; on HTTP/2, to the end of the first request's headers, as
+    /// later ones that never end fall under [`idle`](Self::idle). Default 10 s.
     pub head: Duration,
     /// Between two requests. Default 75 s.
     pub idle: Duration,

@@ -122,12 +122,18 @@ impl Member {
         }
     }
 
-    /// Bytes were taken by the client: an answer that flows is not idleness.
-    pub(crate) fn wrote(&self) {
-        self.blocked.store(0, Ordering::Relaxed);
-        if self.phase().0 == Phase::Idle {
+    /// The client has taken this many bytes: an answer that flows is not idleness. The frames by which an HTTP/2 connection
+    /// merely stays alive, 9 to 17 bytes each, do not count.
+    pub(crate) fn wrote(&self, bytes: usize) {
+        self.unblocked();
+        if bytes >= 512 && self.phase().0 == Phase::Idle {
             self.enter(Phase::Idle);
         }
+    }
+
+    /// Nothing is stuck on its way to the client.
+    pub(crate) fn unblocked(&self) {
+        self.blocked.store(0, Ordering::Relaxed);
     }
 
     /// The client takes nothing.
@@ -232,7 +238,7 @@ mod tests {
         shared.now.store(5, Ordering::Relaxed);
         member.write_blocked();
         assert_eq!(member.blocked_since(), Some(0));
-        member.wrote();
+        member.wrote(1);
         assert_eq!(member.blocked_since(), None);
     }
 

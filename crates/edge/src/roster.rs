@@ -25,14 +25,15 @@ pub(crate) struct Roster {
 
 #[derive(Debug, Default)]
 struct Members {
-    next: u64,
-    open: HashMap<u64, Arc<Member>>,
+    /// Also the number of the last one that did.
+    joined: usize,
+    open: HashMap<usize, Arc<Member>>,
 }
 
 /// A connection's place in the roster, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    number: u64,
+    number: usize,
     roster: Arc<Roster>,
     pub(crate) member: Arc<Member>,
     _slot: OwnedSemaphorePermit,
@@ -78,8 +79,8 @@ impl Roster {
         let member = Arc::new(Member::new(Arc::clone(&self.shared), phase, limits.head_bytes));
         let number = {
             let mut members = self.members();
-            members.next += 1;
-            let number = members.next;
+            members.joined += 1;
+            let number = members.joined;
             members.open.insert(number, Arc::clone(&member));
             number
         };
@@ -140,12 +141,20 @@ impl Roster {
         idle.len()
     }
 
+    /// How many connections have ever joined.
+    pub(crate) fn joined(&self) -> usize {
+        self.members().joined
+    }
+
     /// Says on every answer from now on that the connection ends. HTTP/2 can be told at once without losing a request.
-    pub(crate) fn announce_stop(&self) {
+    /// Returns how many connections are open, and how many have ever joined.
+    pub(crate) fn announce_stop(&self) -> (usize, usize) {
         self.shared.draining.store(true, Ordering::Relaxed);
-        self.members().open.values().filter(|member| member.is_http2()).for_each(|member| {
+        let members = self.members();
+        members.open.values().filter(|member| member.is_http2()).for_each(|member| {
             member.command(Order::Drain);
         });
+        (members.open.len(), members.joined)
     }
 
     /// Tells every connection the same, and says how many there are.

@@ -57,10 +57,13 @@ pub async fn serve(
     };
     let _guard = CutOnDrop(Arc::clone(&door.hub.roster));
     door.keep_open(&listener, &mut ticks, &shutdown).await;
-    door.hub.roster.announce_stop();
+    let (open, joined) = door.hub.roster.announce_stop();
+    let stopped = Instant::now();
     door.take_in_the_queue(&listener).await;
     drop(listener);
-    Ok(door.drain(&mut ticks, &shutdown).await)
+    let cut = door.drain(&mut ticks, &shutdown, stopped).await;
+    let late = door.hub.roster.joined() - joined;
+    Ok(Report { finished: (open + late).saturating_sub(cut), cut })
 }
 
 struct CutOnDrop(Arc<Roster>);
@@ -146,19 +149,17 @@ impl Door {
         }
     }
 
-    async fn drain(&self, ticks: &mut Interval, shutdown: &Shutdown) -> Report {
+    /// Waits for the last connection, and says how many had to be cut.
+    async fn drain(&self, ticks: &mut Interval, shutdown: &Shutdown, stopped: Instant) -> usize {
         let Hub { limits, roster, .. } = &*self.hub;
-        let stopped = Instant::now();
-        let open = roster.open();
-        let told = self.wait(ticks, shutdown, stopped + limits.lame_duck).await;
-        if !told {
+        if !self.wait(ticks, shutdown, stopped + limits.lame_duck).await {
             roster.command_all(Order::Drain);
             self.wait(ticks, shutdown, stopped + limits.drain).await;
         }
         let cut = roster.command_all(Order::Cut);
         // Cutting is one poll away for every task; a task that does not even come to that must not hold the exit up.
         let _ = timeout(Duration::from_millis(100), roster.emptied()).await;
-        Report { finished: open.saturating_sub(cut), cut }
+        cut
     }
 
     /// Waits until no connection is left (`true`), or until `deadline` or an order to cut.

@@ -24,12 +24,21 @@ impl<S> Wire<S> {
         Self { stream, member, ended: false, shut: false, linger_left: linger_bytes }
     }
 
-    fn note<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
-            Poll::Ready(_) => self.member.wrote(),
+            Poll::Ready(written) => self.member.wrote(*written.as_ref().unwrap_or(&0)),
             Poll::Pending => self.member.write_blocked(),
         }
         written
+    }
+
+    /// TLS keeps what it could not write, so a stuck client may show here only.
+    fn note_flush(&self, flushed: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        match &flushed {
+            Poll::Ready(_) => self.member.unblocked(),
+            Poll::Pending => self.member.write_blocked(),
+        }
+        flushed
     }
 }
 
@@ -69,12 +78,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // TLS keeps what it could not write, so a stuck client shows here as well.
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        if flushed.is_pending() {
-            self.member.write_blocked();
-        }
-        flushed
+        self.note_flush(flushed)
     }
 
     /// Says that nothing more will be written; then, if the client may still be sending, reads and throws away for a while.
@@ -82,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.shut {
             let closed = Pin::new(&mut self.stream).poll_shutdown(cx);
-            ready!(self.note(closed))?;
+            ready!(self.note_flush(closed))?;
             self.shut = true;
             let complete = self.member.framing().at_a_boundary();
             self.ended |= complete;
@@ -96,5 +101,61 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             self.linger_left = self.linger_left.saturating_sub(waste.filled().len());
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::member::Shared;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    fn wire(size: usize) -> (Wire<tokio::io::DuplexStream>, tokio::io::DuplexStream, Arc<Member>) {
+        let member = Arc::new(Member::new(Arc::new(Shared::default()), Phase::FirstByte, 8192));
+        let (ours, theirs) = duplex(size);
+        (Wire::new(ours, Arc::clone(&member), 100), theirs, member)
+    }
+
+    #[tokio::test]
+    async fn what_passes_is_noted() {
+        let (mut wire, mut client, member) = wire(8);
+        client.write_all(b"GET").await.unwrap();
+        wire.read_exact(&mut [0; 3]).await.unwrap();
+        assert_eq!(member.phase().0, Phase::Head);
+        let mut stuck = poll_once(wire.write_all(&[b'x'; 20]));
+        assert!(stuck.is_pending() && member.blocked_since().is_some());
+        client.read_exact(&mut [0; 8]).await.unwrap();
+        stuck = poll_once(wire.write_all(&[b'x'; 8]));
+        assert!(stuck.is_ready() && member.blocked_since().is_none());
+        member.write_blocked();
+        wire.flush().await.unwrap();
+        assert_eq!(member.blocked_since(), None, "flushed is not stuck");
+    }
+
+    fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
+        std::pin::pin!(future).poll(&mut Context::from_waker(std::task::Waker::noop()))
+    }
+
+    #[tokio::test]
+    async fn closing_in_the_middle_of_input_throws_away_a_bounded_part_of_it() {
+        let (mut wire, mut client, member) = wire(4096);
+        client.write_all(&[b'x'; 60]).await.unwrap();
+        wire.read_exact(&mut [0; 10]).await.unwrap();
+        let mut closing = std::pin::pin!(wire.shutdown());
+        assert!(poll_once(closing.as_mut()).is_pending(), "more may come");
+        assert_eq!(client.read(&mut [0; 1]).await.unwrap(), 0, "but the client sees the end");
+        assert_eq!(member.phase().0, Phase::Linger);
+        client.write_all(&[b'x'; 60]).await.unwrap();
+        closing.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn closing_between_requests_does_not_wait() {
+        let (mut wire, mut client, member) = wire(4096);
+        let request = b"GET / HTTP/1.0\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        wire.read_exact(&mut [0; 18]).await.unwrap();
+        member.framing().hand_over(axum::http::Version::HTTP_10, &axum::http::HeaderMap::new()).unwrap();
+        wire.shutdown().await.unwrap();
     }
 }

@@ -113,12 +113,12 @@ async fn a_client_that_reads_nothing_is_cut_and_one_that_reads_slowly_is_not() {
 
     let mut slow = house.client().await;
     slow.send(big).await;
-    let mut left = 32 << 20;
+    let mut left = 32_usize << 20;
     let mut part = vec![0; 1 << 20];
     while left > 0 {
         let read = tokio::io::AsyncReadExt::read(&mut slow.stream, &mut part).await.unwrap();
         assert_ne!(read, 0, "cut with {left} bytes to go");
-        left = (left as usize).saturating_sub(read);
+        left = left.saturating_sub(read);
         sleep(Duration::from_millis(5)).await;
     }
 }

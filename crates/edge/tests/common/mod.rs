@@ -1,6 +1,7 @@
 //! A listener on loopback with a few routes, and a client that speaks raw bytes.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it likes")]
 
 use axum::{
     Router,
@@ -15,7 +16,7 @@ use countersign_edge::{
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::Semaphore,
     task::JoinHandle,
@@ -111,8 +112,8 @@ async fn echo(request: Request<Body>) -> Response {
 pub const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 pub const GATE: &[u8] = b"GET /gate HTTP/1.1\r\nhost: x\r\n\r\n";
 
-pub struct Client {
-    pub stream: TcpStream,
+pub struct Client<S = TcpStream> {
+    pub stream: S,
     seen: Vec<u8>,
 }
 
@@ -124,8 +125,8 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Client {
-    pub fn over(stream: TcpStream) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub fn over(stream: S) -> Self {
         Self { stream, seen: Vec::new() }
     }
 
