@@ -549,7 +549,6 @@ impl EventsCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn an_id_that_is_none_is_a_usage_error() {
