@@ -1,4 +1,5 @@
 //! Whole stories over the wire, and the shape of what is answered (W3, W9, W11, W12).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
 
 use domain::delivery::DispatchOutcome;
 use serde_json::json;

@@ -1,4 +1,5 @@
 //! The same refusals on every resource, in the order of W6 and in the words of W5.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
 
 use serde_json::json;
 use testkit::{Answered, KEY, TestServer};

@@ -1,4 +1,5 @@
 //! Repeated requests and `Idempotency-Key` (W7).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
 
 use serde_json::json;
 use testkit::{Answered, TestServer};

@@ -1,4 +1,5 @@
 //! More connections than there is room for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
 
 mod common;
 

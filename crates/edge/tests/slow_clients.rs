@@ -1,4 +1,5 @@
 //! Clients that take their time (I14, F66): each phase of a connection has its own limit.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Stopping (fault 15): what is in flight is answered, what is new is refused, and the deadline holds.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
 
 mod common;
 
