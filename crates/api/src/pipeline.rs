@@ -122,13 +122,14 @@ impl<'a> Call<'a> {
 
 /// Whether the connection ends with this answer, so that the client is told: a body that was refused unread, or one
 /// whose length only the sender has counted, leaves nobody certain where the next request begins (F63).
-fn leaves_body_unread(parts: &Parts, status: u16) -> bool {
+fn leaves_body_unread(parts: &Parts, status: u16, route: &str) -> bool {
     if parts.version >= Version::HTTP_2 {
         return false;
     }
     let chunked = parts.headers.contains_key(TRANSFER_ENCODING);
     let sized = parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
-    chunked || sized && matches!(status, 401 | 403 | 405 | 413)
+    let unread = matches!(status, 401 | 403 | 405 | 413) || status == 404 && !route.starts_with('/');
+    chunked || sized && unread
 }
 
 /// Answers a request, whatever happens on the way.
@@ -150,7 +151,7 @@ pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
     };
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     tell(&server.hooks, &parts.method, route, reply.status, micros, &request_id, caller.as_ref());
-    let closes = leaves_body_unread(&parts, reply.status);
+    let closes = leaves_body_unread(&parts, reply.status, route);
     let mut response = reply.into_response(&request_id);
     if closes {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

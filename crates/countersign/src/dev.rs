@@ -289,6 +289,9 @@ fn messages(mailbox: &Mailbox, asked: &Asked) -> Outcome {
 
 fn move_clock(clock: &DevClock, asked: &Asked) -> Outcome {
     let body = &asked.body;
+    if !["frozen", "set", "advance_seconds"].iter().any(|known| body.contains_key(*known)) {
+        return Err(FieldError::new("body", "must have advance_seconds, set or frozen"));
+    }
     if let Some(value) = body.get("frozen") {
         clock.freeze(value.as_bool().ok_or_else(|| FieldError::new("frozen", "must be a boolean"))?);
     }
