@@ -44,7 +44,6 @@ pub(crate) async fn run(run: &Run, cycles: u64) -> Result<String, String> {
     let journal = Arc::new(Journal::create(&run.folder.join("history.jsonl")).map_err(|e| e.to_string())?);
     let plan = Plan::new(&run.binary, &run.folder)?;
     let (mut server, _) = plan.start_ready().await?;
-    plan.lift_rate_limit()?;
     let mut dice = Dice::new(run.seed);
     let mut sum = Sum::default();
     let mut old: Vec<(Factor, Vec<Op>)> = Vec::new();

@@ -50,7 +50,6 @@ pub(crate) async fn run(run: &Run, sites: u32, faults: &[Fault]) -> Result<Strin
     strace::available()?;
     let plan = Plan::new(&run.binary, &run.folder)?;
     let (mut server, _) = plan.start_ready().await?;
-    plan.lift_rate_limit()?;
     server.terminate();
     server.exit_within(SETTLE).await.ok_or("the server does not stop on SIGTERM")?;
     let template = plan.data.clone();

@@ -25,7 +25,6 @@ const PER_USER: usize = 20;
 pub(crate) async fn run(run: &Run, rounds: usize) -> Result<String, String> {
     let plan = Plan::new(&run.binary, &run.folder)?;
     let (_server, _) = plan.start_ready().await?;
-    plan.lift_rate_limit()?;
     let api = plan.api()?;
     let mut codes = 0;
     for round in 0..rounds {

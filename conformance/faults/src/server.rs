@@ -15,8 +15,6 @@ use std::{
 
 /// The key that dev mode accepts.
 pub(crate) const KEY: &str = "sk_test_default";
-/// The environment that dev mode works in.
-const ENVIRONMENT: &str = "default";
 
 /// How a server is started, each time alike.
 #[derive(Debug, Clone)]
@@ -50,20 +48,6 @@ impl Plan {
         Api::new(self.addr, KEY, None).map(Arc::new)
     }
 
-    /// Lifts the request rate of the key, which these programs exceed on purpose. The server may run meanwhile.
-    ///
-    /// # Errors
-    /// What the command said, if it failed.
-    pub(crate) fn lift_rate_limit(&self) -> Result<(), String> {
-        let mut command = Command::new(&self.binary);
-        command
-            .args(["settings", "set", "--environment", ENVIRONMENT, "rate_limit", "0", "--data"])
-            .arg(&self.data);
-        let out = command.output().map_err(|e| format!("{}: {e}", self.binary.display()))?;
-        let said = || String::from_utf8_lossy(&out.stderr).into_owned();
-        out.status.success().then_some(()).ok_or_else(|| format!("settings set: {}: {}", out.status, said()))
-    }
-
     /// Starts the server, under the command `wrap` if there is one.
     ///
     /// # Errors
@@ -79,7 +63,9 @@ impl Plan {
                 command
             }
         };
-        command.args(["dev", "--listen", &self.addr.to_string(), "--data"]).arg(&self.data);
+        // These programs exceed the request rate of a key on purpose.
+        command.args(["dev", "--setting", "rate_limit=0"]);
+        command.args(["--listen", &self.addr.to_string(), "--data"]).arg(&self.data);
         let errors = log.try_clone().map_err(|e| e.to_string())?;
         let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
         let child = child.map_err(|e| format!("{:?}: {e}", command.get_program()))?;

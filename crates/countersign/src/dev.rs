@@ -37,6 +37,9 @@ pub(crate) struct Dev {
     /// An API key of your own to accept, `sk_test_…`.
     #[arg(long)]
     api_key: Option<String>,
+    /// A setting of the dev environment, NAME=VALUE; may be given several times. `settings list` shows them.
+    #[arg(long, value_name = "NAME=VALUE")]
+    setting: Vec<String>,
     /// Listen on an address that other machines reach. Codes are readable there by whoever has the key.
     #[arg(long)]
     allow_remote: bool,
@@ -64,6 +67,16 @@ impl Dev {
         }
         run::logs(false, "warn");
         let server = start(self.listen, &self.data, self.api_key.as_deref()).await?;
+        for setting in &self.setting {
+            let app = &server.opened.app;
+            let (name, value) = setting
+                .split_once('=')
+                .ok_or_else(|| Usage(format!("--setting {setting}: write NAME=VALUE")))?;
+            let environment = app.environment(NAME)?;
+            let changed =
+                app.change_setting(Actor::Operator("dev".into()), &environment, name, Some(value)).await;
+            changed.map_err(|e| Usage(format!("--setting: {e}")))?;
+        }
         say(&server);
         let DevServer { opened, router, worker, listener, shutdown, .. } = server;
         run::serve(listener, router, None, opened, worker, shutdown).await

@@ -58,8 +58,12 @@ async fn run(app: &App, request: Request, helper: Helper) -> Result<Response, Bo
     let caller = extend::authenticate(app, &parts.headers)?;
     let not_json = || Box::new(extend::not_json(app));
     let bytes = read_body_limited(body, BODY_MAX, BODY_WITHIN).await.map_err(|_| not_json())?;
-    let body =
-        if bytes.is_empty() { Map::new() } else { serde_json::from_slice(&bytes).map_err(|_| not_json())? };
+    let body = match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(members)) => members,
+        Ok(_) => return Ok(extend::invalid(app, vec![FieldError::new("body", "must be a JSON object")])),
+        Err(_) if bytes.is_empty() => Map::new(),
+        Err(_) => return Err(not_json()),
+    };
     Ok(match helper(Asked { caller, query, body }).await {
         Ok(None) => extend::no_content(app),
         Ok(Some(value)) => extend::json(app, 200, &value),
