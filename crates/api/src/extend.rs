@@ -1,6 +1,6 @@
 //! What routes beside the nine need to look like them: the same key, the same headers, the same refusals.
 
-use crate::{pipeline, refusal, reply::Reply, request_id::RequestId, wire};
+use crate::{fault, pipeline, refusal, reply::Reply, request_id::RequestId, wire};
 use app::{App, Caller, Failure};
 use axum::{http::HeaderMap, response::Response};
 use domain::refusal::{FieldError, Refusal};
@@ -18,7 +18,7 @@ fn respond(app: &App, reply: Reply) -> Response {
 pub fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, Response> {
     let now = app.now().map_err(|failure| failed(app, &failure))?;
     let caller = pipeline::bearer(headers).and_then(|key| app.authenticate(key, now));
-    caller.ok_or_else(|| respond(app, refusal::unauthorized()))
+    caller.ok_or_else(|| respond(app, fault::unauthorized()))
 }
 
 /// An answer with a JSON body, which must be an object.
@@ -41,12 +41,12 @@ pub fn invalid(app: &App, errors: Vec<FieldError>) -> Response {
 /// 400 for a body that is not JSON (W5).
 #[must_use]
 pub fn not_json(app: &App) -> Response {
-    respond(app, refusal::unreadable(crate::body::Unreadable::NotJson))
+    respond(app, fault::unreadable(crate::body::Unreadable::NotJson))
 }
 
 /// 503 or 500, the cause only in the log.
 #[must_use]
 pub fn failed(app: &App, failure: &Failure) -> Response {
     let id = RequestId::draw(app.entropy().as_ref());
-    refusal::failed(failure, id.as_str()).into_response(&id)
+    fault::failed(failure, id.as_str()).into_response(&id)
 }

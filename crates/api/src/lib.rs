@@ -8,6 +8,7 @@ mod challenges;
 mod docs;
 pub mod extend;
 mod factors;
+mod fault;
 mod fields;
 mod hooks;
 mod idempotency;

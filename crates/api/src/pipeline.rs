@@ -2,10 +2,10 @@
 
 use crate::{
     body::Json,
-    challenges, docs, factors,
+    challenges, docs, factors, fault,
     fields::Fields,
     hooks::{Hooks, RequestDone},
-    idempotency, openapi, query, refusal,
+    idempotency, openapi, query,
     reply::Reply,
     request_id::RequestId,
     routes::{self, Endpoint, Found, Page, Route},
@@ -84,7 +84,7 @@ impl From<Failure> for Stop {
 impl<'a> Call<'a> {
     /// The body as JSON; `[]` counts as nothing on the challenge routes.
     pub(crate) fn fields(&self, known: &[&str], array_is_nothing: bool) -> Result<Fields<'a>, Stop> {
-        let json = Json::read(self.body).map_err(refusal::unreadable)?;
+        let json = Json::read(self.body).map_err(fault::unreadable)?;
         let mut fields = Fields::of(json, array_is_nothing);
         if self.strict() {
             fields.only(known);
@@ -129,10 +129,10 @@ pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
     let outcome = caught(serve(&server, found, &parts, body, &mut caller)).await;
     let reply = match outcome {
         Some(Ok(reply) | Err(Stop::Reply(reply))) => reply,
-        Some(Err(Stop::Failure(failure))) => refusal::failed(&failure, request_id.as_str()),
+        Some(Err(Stop::Failure(failure))) => fault::failed(&failure, request_id.as_str()),
         None => {
             tracing::error!(request_id = request_id.as_str(), route, "a handler panicked");
-            refusal::internal()
+            fault::internal()
         }
     };
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -188,14 +188,23 @@ async fn serve(
         Found::Route(route, segment) => (route, segment),
         Found::Page(_, Page::OpenApi) => return Ok(Reply::json(200, openapi::document())),
         Found::Page(_, Page::Docs) => return Ok(docs::reply()),
-        Found::WrongMethod(allow) => return Err(refusal::wrong_method(allow).into()),
-        Found::Nothing => return Err(refusal::no_route(parts.method.as_str(), parts.uri.path()).into()),
+        Found::WrongMethod(allow) => return Err(fault::wrong_method(allow).into()),
+        Found::Nothing => return Err(fault::no_route(parts.method.as_str(), parts.uri.path()).into()),
     };
     let app = &server.app;
     let caller = &*who.insert(admitted(app, route, &parts.headers)?);
     let body =
         if route.method == Method::POST { read(&parts.headers, body).await? } else { Default::default() };
-    let call = Call { app, hooks: &server.hooks, caller, segment, method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
+    let call = Call {
+        app,
+        hooks: &server.hooks,
+        caller,
+        segment,
+        method: &parts.method,
+        uri: &parts.uri,
+        headers: &parts.headers,
+        body: &body,
+    };
     match route.endpoint {
         Endpoint::EnrollFactor => factors::enroll(&call).await,
         Endpoint::FindFactor => factors::find(&call).await,
@@ -213,11 +222,11 @@ async fn serve(
 fn admitted(app: &App, route: &Route, headers: &HeaderMap) -> Result<Caller, Stop> {
     let now = app.now()?;
     let caller = bearer(headers).and_then(|key| app.authenticate(key, now));
-    let caller = caller.ok_or_else(refusal::unauthorized)?;
+    let caller = caller.ok_or_else(fault::unauthorized)?;
     if !caller.may(route.permission) {
-        return Err(refusal::forbidden().into());
+        return Err(fault::forbidden().into());
     }
-    caller.admit(now).map_err(refusal::too_many_requests)?;
+    caller.admit(now).map_err(fault::too_many_requests)?;
     Ok(caller)
 }
 
@@ -237,14 +246,14 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// The body of a POST, within its bounds and of a type that is read.
 async fn read(headers: &HeaderMap, body: Body) -> Result<axum::body::Bytes, Stop> {
     let bytes = read_body_limited(body, MAX_BODY_BYTES, BODY_WAIT).await.map_err(|e| match e {
-        BodyError::TooLarge => refusal::too_large(),
-        BodyError::TooSlow => refusal::too_slow(),
-        BodyError::Broken => refusal::unreadable(crate::body::Unreadable::NotJson),
+        BodyError::TooLarge => fault::too_large(),
+        BodyError::TooSlow => fault::too_slow(),
+        BodyError::Broken => fault::unreadable(crate::body::Unreadable::NotJson),
     })?;
     let encoded = !headers.get_all(CONTENT_ENCODING).iter().all(|v| is_in(v, |item| item == "identity"));
     let typed = headers.get_all(CONTENT_TYPE).iter().all(is_json);
     if encoded || !(typed || bytes.is_empty()) {
-        return Err(refusal::wrong_media_type().into());
+        return Err(fault::wrong_media_type().into());
     }
     Ok(bytes)
 }

@@ -1,14 +1,13 @@
 //! Every way of saying no, as status, code and sentence (W5). The one place that decides it.
 
 use crate::{
-    body::Unreadable,
     reply::{Reply, TRY_AGAIN_SECONDS},
     wire,
 };
-use app::{Answer, Failure};
+use app::Answer;
 use domain::{
     refusal::{FieldError, Refusal},
-    text::{echo_id, echo_path, echo_value},
+    text::{echo_id, echo_value},
 };
 use serde::Serialize;
 use std::borrow::Cow;
@@ -45,19 +44,12 @@ pub(crate) struct FieldProblem {
     message: String,
 }
 
-/// The body of a 401.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Unauthorized {
-    #[schema(pattern = "^Unauthorized$")]
-    message: &'static str,
-}
-
 impl<'a> Problem<'a> {
-    fn new(status: u16, code: &'static str, message: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<Cow<'a, str>>) -> Self {
         Self { status, message: message.into(), code, entity_id: None, errors: None, retry_after: None }
     }
 
-    fn after(mut self, seconds: Option<u32>) -> Self {
+    pub(crate) fn after(mut self, seconds: Option<u32>) -> Self {
         self.retry_after = seconds;
         self
     }
@@ -68,17 +60,22 @@ impl<'a> Problem<'a> {
         Self { entity_id: Some(id), ..Self::new(404, "entity_not_found", message) }
     }
 
+    /// Whether it has this status and code.
+    pub(crate) fn is(&self, status: u16, code: &str) -> bool {
+        self.status == status && self.code == code
+    }
+
     fn answer(&self) -> Answer {
         Answer { status: self.status, body: wire::json(self) }
     }
 
-    fn reply(&self) -> Reply {
+    pub(crate) fn reply(&self) -> Reply {
         self.answer().into()
     }
 }
 
 /// What a refusal says. `id` is the object that the request is about, as the caller wrote it.
-fn problem<'a>(refusal: &'a Refusal, id: &'a str) -> Problem<'a> {
+fn problem<'a>(refusal: &Refusal, id: &'a str) -> Problem<'a> {
     match refusal {
         Refusal::FactorNotFound => Problem::not_found("Authentication Factor", id),
         Refusal::ChallengeNotFound => Problem::not_found("Authentication Challenge", id),
@@ -144,79 +141,23 @@ pub(crate) fn refused(refusal: &Refusal, id: &str) -> Answer {
     problem(refusal, id).answer()
 }
 
-/// The answer to a request that broke with a failure: never the cause. That goes to the log, here and only here.
-pub(crate) fn failed(failure: &Failure, request_id: &str) -> Reply {
-    match failure {
-        Failure::Busy(_) => {
-            tracing::warn!(request_id, %failure, "answered 503");
-            Problem::new(503, "service_unavailable", "The service is temporarily unavailable.")
-                .after(Some(TRY_AGAIN_SECONDS))
-                .reply()
-        }
-        Failure::Internal(_) => {
-            tracing::error!(request_id, %failure, "answered 500");
-            internal()
-        }
-    }
-}
-
-/// A fault of ours.
-pub(crate) fn internal() -> Reply {
-    Problem::new(500, "internal_error", "Something went wrong on the server.").reply()
-}
-
-/// No valid API key. Exactly this body, and no difference between its reasons (W2).
-pub(crate) fn unauthorized() -> Reply {
-    Reply::json(401, wire::json(&Unauthorized { message: "Unauthorized" }))
-}
-
-/// The key lacks the permission.
-pub(crate) fn forbidden() -> Reply {
-    Problem::new(403, "forbidden", "This API key does not permit this action.").reply()
-}
-
-/// The key's request rate is used up; seconds from 1 to 5.
-pub(crate) fn too_many_requests(seconds: u32) -> Reply {
-    let seconds = seconds.clamp(1, 5);
-    let problem = Problem::new(429, "rate_limit_exceeded", "Too many requests.").after(Some(seconds));
-    Reply { retry_after: Some(seconds), ..problem.reply() }
-}
-
-/// No route there.
-pub(crate) fn no_route(method: &str, path: &str) -> Reply {
-    let message = format!("Cannot {} {}", echo_value(method), echo_path(path));
-    Problem::new(404, "route_not_found", message).reply()
-}
-
-/// The path has other methods than this.
-pub(crate) fn wrong_method(allow: String) -> Reply {
-    let problem = Problem::new(405, "method_not_allowed", "Method not allowed.");
-    Reply { allow: Some(allow), ..problem.reply() }
-}
-
-/// The body is over the limit.
-pub(crate) fn too_large() -> Reply {
-    Problem::new(413, "payload_too_large", "The request body is larger than 64 KiB.").reply()
-}
-
-/// The body is not what this API reads.
-pub(crate) fn wrong_media_type() -> Reply {
-    let message = "The request body must be application/json without a content encoding.";
-    Problem::new(415, "unsupported_media_type", message).reply()
-}
-
-/// The body did not arrive in time. Nothing was done.
-pub(crate) fn too_slow() -> Reply {
-    Problem::new(408, "request_timeout", "The request body did not arrive in time.").reply()
-}
-
-/// The body cannot be read.
-pub(crate) fn unreadable(why: Unreadable) -> Reply {
-    let message = match why {
-        Unreadable::NotJson => "The request body is not valid JSON.",
-        Unreadable::DuplicateKey => "The request body has a duplicate key.",
-    };
-    Problem::new(400, "bad_request", message).reply()
+/// One of each, for the document.
+pub(crate) fn examples() -> Vec<Problem<'static>> {
+    const CHALLENGE: &str = "auth_challenge_01M8E82GGRN8R2S6W9Z1D3F7H0";
+    let refusals = [
+        Refusal::ChallengeNotFound,
+        Refusal::Invalid(vec![FieldError::new("type", crate::fields::NOT_A_VALUE)]),
+        Refusal::InvalidPhoneNumber("+1 23".into()),
+        Refusal::FactorLimitReached,
+        Refusal::AlreadyVerified,
+        Refusal::Expired,
+        Refusal::TooManyAttempts,
+        Refusal::Locked { retry_after: 30 },
+        Refusal::SmsRateLimited { retry_after: Some(600) },
+        Refusal::SmsQuotaReached { retry_after: 3_600 },
+        Refusal::SmsNotSent,
+    ];
+    refusals.iter().map(|refusal| problem(refusal, CHALLENGE)).collect()
 }
 
 #[cfg(test)]
@@ -310,7 +251,7 @@ mod tests {
 
     /// W5: SDKs sleep for as long as the header says.
     #[test]
-    fn w5_retry_after_is_a_header_only_on_the_request_rate_and_503() {
+    fn w5_a_lock_has_no_retry_after_header() {
         for refusal in [
             Refusal::Locked { retry_after: 30 },
             Refusal::SmsRateLimited { retry_after: Some(30) },
@@ -319,10 +260,6 @@ mod tests {
             assert_eq!(Reply::from(refused(&refusal, "x")).retry_after, None);
         }
         assert_eq!(Reply::from(refused(&Refusal::SmsNotSent, "x")).retry_after, Some(1));
-        assert_eq!(failed(&Failure::busy("the queue is full"), "r").retry_after, Some(1));
-        assert_eq!(failed(&Failure::internal("a bug"), "r").retry_after, None);
-        assert_eq!(too_many_requests(3).retry_after, Some(3));
-        assert_eq!(too_many_requests(60).retry_after, Some(5));
     }
 
     use crate::fields::NOT_A_VALUE;

@@ -2,16 +2,32 @@
 
 use crate::request_id::RequestId;
 use axum::{
-    body::Body,
+    body::{Body, Bytes, HttpBody},
     http::{
         HeaderName, HeaderValue, StatusCode,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS},
+        header::{
+            ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+        },
     },
     response::Response,
 };
+use hyper::body::Frame;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// What a body is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    Json,
+    /// A page that loads nothing and runs nothing.
+    Page,
+    Nothing,
+}
 
 /// Seconds after which a 503 may be tried again (W5: 1 to 5).
 pub(crate) const TRY_AGAIN_SECONDS: u32 = 1;
@@ -20,8 +36,7 @@ pub(crate) const TRY_AGAIN_SECONDS: u32 = 1;
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: Body,
-    /// The body's type; `None` for no body.
-    pub(crate) content_type: Option<HeaderValue>,
+    pub(crate) content: Content,
     /// Only for `rate_limit_exceeded` and 503 (W5).
     pub(crate) retry_after: Option<u32>,
     /// Only for 405.
@@ -33,12 +48,23 @@ impl Reply {
     pub(crate) fn json(status: u16, body: impl Into<Body>) -> Self {
         // SDKs sleep for as long as the header says, so it stands on nothing else but the rate limit.
         let retry_after = (status == 503).then_some(TRY_AGAIN_SECONDS);
-        Self { status, body: body.into(), content_type: Some(JSON), retry_after, allow: None }
+        Self { status, body: body.into(), content: Content::Json, retry_after, allow: None }
+    }
+
+    /// A page to be read in a browser.
+    pub(crate) fn page(html: &'static str) -> Self {
+        Self { content: Content::Page, ..Self::json(200, html) }
     }
 
     /// Done, and nothing to say.
     pub(crate) fn no_content() -> Self {
-        Self { status: 204, body: Body::empty(), content_type: None, retry_after: None, allow: None }
+        Self {
+            status: 204,
+            body: Body::new(NoBody),
+            content: Content::Nothing,
+            retry_after: None,
+            allow: None,
+        }
     }
 
     /// With the headers of W2.
@@ -51,8 +77,17 @@ impl Reply {
         headers.insert(X_REQUEST_ID, request_id.header());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if let Some(content_type) = self.content_type {
-            headers.insert(CONTENT_TYPE, content_type);
+        match self.content {
+            Content::Json => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+            }
+            Content::Page => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+                let policy =
+                    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+                headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+            }
+            Content::Nothing => {}
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -61,6 +96,26 @@ impl Reply {
             headers.insert(ALLOW, allow);
         }
         response
+    }
+}
+
+/// Ended at once, without a length that could be announced: a 204 must not have `content-length` (RFC 9110 §8.6), and the
+/// framework adds `0` to every body whose length it knows.
+struct NoBody;
+
+impl HttpBody for NoBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
     }
 }
 

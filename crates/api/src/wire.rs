@@ -72,21 +72,18 @@ pub(crate) struct SmsBody<'a> {
 pub(crate) struct TotpBody<'a> {
     issuer: &'a str,
     user: &'a str,
-    #[serde(flatten)]
-    secrets: Option<TotpSecretsBody<'a>>,
-}
-
-/// Shown by the answer to an enrollment, and never again.
-#[derive(Serialize, ToSchema)]
-#[schema(as = TotpSecrets)]
-pub(crate) struct TotpSecretsBody<'a> {
-    /// Base32 without padding.
-    #[schema(pattern = "^[A-Z2-7]{16,64}$")]
-    secret: &'a str,
-    /// A PNG as a `data:` URI.
-    qr_code: &'a str,
-    /// `otpauth://totp/…`
-    uri: &'a str,
+    /// Base32 without padding; shown by the answer to an enrollment, and never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, pattern = "^[A-Z2-7]{16,64}$")]
+    secret: Option<&'a str>,
+    /// A PNG as a `data:` URI; shown with the secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    qr_code: Option<&'a str>,
+    /// `otpauth://totp/…`; shown with the secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    uri: Option<&'a str>,
 }
 
 impl<'a> FactorBody<'a> {
@@ -96,7 +93,8 @@ impl<'a> FactorBody<'a> {
             Details::GenericOtp => (None, None),
             Details::Sms(number) => (Some(SmsBody { phone_number: number.reveal() }), None),
             Details::Totp(label) => {
-                (None, Some(TotpBody { issuer: &label.issuer, user: &label.user, secrets: None }))
+                let (issuer, user) = (label.issuer.as_str(), label.user.as_str());
+                (None, Some(TotpBody { issuer, user, secret: None, qr_code: None, uri: None }))
             }
         };
         Self {
@@ -114,11 +112,9 @@ impl<'a> FactorBody<'a> {
     pub(crate) fn with_secrets(enrolled: &'a Enrolled) -> Self {
         let mut body = Self::of(&enrolled.factor);
         if let (Some(totp), Some(secrets)) = (&mut body.totp, &enrolled.secrets) {
-            totp.secrets = Some(TotpSecretsBody {
-                secret: &secrets.secret,
-                qr_code: &secrets.qr_code,
-                uri: &secrets.uri,
-            });
+            totp.secret = Some(&secrets.secret);
+            totp.qr_code = Some(&secrets.qr_code);
+            totp.uri = Some(&secrets.uri);
         }
         body
     }
@@ -186,7 +182,7 @@ impl<'a> VerifyBody<'a> {
 #[schema(as = UserEnrollment)]
 pub(crate) struct UserEnrollmentBody<'a> {
     authentication_factor: FactorBody<'a>,
-    #[schema(nullable = false)]
+    #[schema(nullable = false, required = true)]
     authentication_challenge: Option<ChallengeBody<'a>>,
 }
 

@@ -7,10 +7,6 @@ use testkit::{Answered, TestServer};
 const CHALLENGE: [&str; 6] =
     ["object", "id", "created_at", "updated_at", "expires_at", "authentication_factor_id"];
 
-fn keys(of: &serde_json::Value) -> Vec<&str> {
-    of.as_object().unwrap().keys().map(String::as_str).collect()
-}
-
 fn assert_invalid(answer: &Answered, sentences: &[&str]) {
     assert_eq!((answer.status, answer.code()), (422, "invalid_request_parameters"), "{}", answer.text);
     assert_eq!(answer.sentences(), sentences);
@@ -146,7 +142,7 @@ async fn w12_a_user_enrolls_and_hands_the_first_code_straight_in() {
         (&enrolled.json["authentication_factor"], &enrolled.json["authentication_challenge"]);
     assert_eq!(factor["user_id"], "u é/%41", "decoded exactly once");
     assert_eq!(factor["totp"]["secret"], "JBSWY3DPEHPK3PXPJBSWY3DP");
-    assert_eq!(keys(challenge).len(), CHALLENGE.len());
+    assert!(CHALLENGE.iter().all(|key| challenge[key].is_string()) && challenge.get("code").is_none());
     let code = server.totp("JBSWY3DPEHPK3PXPJBSWY3DP");
     let verified = server.verify(challenge["id"].as_str().unwrap(), &code).await;
     assert_eq!(verified.json["valid"], true);

@@ -396,7 +396,7 @@ async fn w5_no_error_repeats_a_submitted_value() {
     for (path, body) in [
         ("/auth/factors/enroll".to_owned(), json!({"type": canary})),
         ("/auth/factors/enroll".to_owned(), json!({"type":"totp","user_id": format!("{canary}\n")})),
-        ("/auth/factors/enroll".to_owned(), json!({"type":"totp","totp_issuer": format!("{canary}\n")})),
+        ("/auth/factors/enroll".to_owned(), json!({"type":"totp","totp_issuer": format!("{canary}\0x")})),
         ("/user_management/users/u/auth_factors".to_owned(), json!({"type":"totp","totp_secret": canary})),
         (format!("/auth/factors/{}/challenge", factor.text_of("id")), json!({"sms_template": canary})),
         (format!("/auth/challenges/{}/verify", challenge.text_of("id")), json!({"code": [canary]})),

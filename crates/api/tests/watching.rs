@@ -1,7 +1,8 @@
 //! What the binary may count, and that every door to a verdict is the one door (I11).
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use api::{Hooks, RequestDone, Watch};
 use app::Verified;
+use countersign_api::{Hooks, RequestDone, Watch};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use testkit::TestServer;
@@ -41,7 +42,7 @@ async fn requests_are_told_by_template_and_never_by_path() {
 async fn i11_every_route_that_gives_a_verdict_goes_through_the_one_door_and_tells_it_once() {
     let seen = Seen::default();
     let server = TestServer::start_with(Hooks::new(seen.clone())).await;
-    let document: serde_json::Value = serde_json::from_str(&api::openapi()).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&countersign_api::openapi()).unwrap();
     let mut doors = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
         // A verdict is told by whoever answers with `valid`; the document says which routes those are.
