@@ -1,6 +1,7 @@
 //! Text messages: limits, and the one time that each is dispatched (W8, W11).
 
 use crate::common::{House, noon, number};
+use crate::store::Failure;
 use crate::store::steps::{
     claim_deliveries::{ClaimDeliveries, SettleAbandoned},
     delete_factor::DeleteFactor,
@@ -197,4 +198,23 @@ async fn w11_nothing_goes_to_a_deleted_factor_or_for_a_challenge_that_is_over() 
         house.count("SELECT count(*) FROM delivery WHERE state <> 'settled' OR sealed IS NOT NULL"),
         0
     );
+}
+
+/// A row that somebody has tampered with is an alarm, not a way to silence everybody else.
+#[tokio::test]
+async fn a_message_that_does_not_open_keeps_no_other_waiting_and_is_never_sent() {
+    let house = House::new().await;
+    let (forged, sound) = (house.phone(&number(1)).await, house.phone(&number(2)).await);
+    let (_, first) = house.try_open(forged, noon()).await.unwrap();
+    house.try_open(sound, noon()).await.unwrap();
+    let edit = "UPDATE factor SET sealed = (SELECT sealed FROM factor WHERE id = ?2) WHERE id = ?1";
+    house.direct().execute(edit, (forged.bytes(), sound.bytes())).unwrap();
+    let due = noon().plus_seconds(60);
+    let claimed = claim(&house, None, due).await;
+    assert_eq!(claimed.iter().map(|d| d.to.reveal()).collect::<Vec<_>>(), [number(2).reveal()]);
+    let ring = house.ring.clone();
+    let own = ClaimDeliveries { now: due, only: first.delivery, most: 1, ring };
+    assert!(matches!(house.store.step(own).await, Err(Failure::Internal(_))));
+    assert!(claim(&house, None, noon().plus_seconds(600)).await.is_empty());
+    assert_eq!(house.count("SELECT count(*) FROM delivery WHERE outcome = 'not_sent'"), 1);
 }
