@@ -3,7 +3,8 @@
 use crate::output::{bold, say};
 use serde_json::{Map, Value};
 
-/// Prints a value: as JSON, or for people, with only these columns if it is a list.
+/// Prints a value: as JSON, or for people. Of a list's objects these columns are shown; of a single object everything,
+/// these first.
 pub(crate) fn show(value: &Value, json: bool, columns: &[&str], nothing: &str) {
     if json {
         say(&value.to_string());
@@ -12,7 +13,7 @@ pub(crate) fn show(value: &Value, json: bool, columns: &[&str], nothing: &str) {
     match value {
         Value::Array(rows) if rows.is_empty() => say(nothing),
         Value::Array(rows) => say(&table(rows, columns)),
-        Value::Object(fields) => say(&lines(fields)),
+        Value::Object(fields) => say(&lines(fields, columns)),
         other => say(&text(other)),
     }
 }
@@ -51,10 +52,13 @@ fn table(rows: &[Value], columns: &[&str]) -> String {
     out
 }
 
-fn lines(fields: &Map<String, Value>) -> String {
+fn lines(fields: &Map<String, Value>, first: &[&str]) -> String {
     let width = fields.keys().map(|k| k.len()).max().unwrap_or(0);
-    let line = |(name, value): (&String, &Value)| format!("{name:width$}  {}", text(value));
-    fields.iter().map(line).collect::<Vec<_>>().join("\n")
+    let line = |(name, value): (&str, &Value)| format!("{name:width$}  {}", text(value));
+    let leading = first.iter().filter_map(|name| Some((*name, fields.get(*name)?)));
+    let others = fields.iter().map(|(name, value)| (name.as_str(), value));
+    let others = others.filter(|(name, _)| !first.contains(name));
+    leading.chain(others).map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -68,6 +72,7 @@ mod tests {
             [json!({ "name": "a", "n": 1, "more": true }), json!({ "name": "longer\u{1b}[2J", "n": null })];
         assert_eq!(table(&rows, &["name", "n"]), "NAME        N\na           1\nlonger?[2J  -");
         let Value::Object(fields) = json!({ "id": "x", "state": "usable" }) else { panic!() };
-        assert_eq!(lines(&fields), "id     x\nstate  usable");
+        assert_eq!(lines(&fields, &[]), "id     x\nstate  usable");
+        assert_eq!(lines(&fields, &["state", "none"]), "state  usable\nid     x");
     }
 }

@@ -28,9 +28,13 @@ async fn ask(at: &Where, request: Request) -> anyhow::Result<Value> {
     control::ask(&folder, || masters::of_folder(&folder), request).await
 }
 
-async fn ask_and_show(at: Where, request: Request) -> anyhow::Result<()> {
-    show(&ask(&at, request).await?, at.json, &[], "");
-    Ok(())
+/// What is shown first of each kind of thing.
+const SETTING: [&str; 4] = ["name", "value", "default", "allowed"];
+const KEY: [&str; 3] = ["key", "id", "environment"];
+const FACTOR: [&str; 5] = ["id", "type", "user_id", "state", "wrong_in_a_row"];
+
+async fn ask_and_show(at: Where, request: Request, first: &[&str]) -> anyhow::Result<()> {
+    ask_and_list(at, request, first, "").await
 }
 
 async fn ask_and_list(at: Where, request: Request, columns: &[&str], nothing: &str) -> anyhow::Result<()> {
@@ -42,7 +46,7 @@ async fn ask_and_list(at: Where, request: Request, columns: &[&str], nothing: &s
 pub(super) async fn environment(command: EnvironmentCommand) -> anyhow::Result<()> {
     match command {
         EnvironmentCommand::Create { name, live, at } => {
-            ask_and_show(at, Request::CreateEnvironment { name, live }).await
+            ask_and_show(at, Request::CreateEnvironment { name, live }, &["name", "id"]).await
         }
         EnvironmentCommand::List { at } => {
             let columns = ["name", "mode", "client_id", "id"];
@@ -63,7 +67,7 @@ pub(super) async fn api_key(command: ApiKeyCommand) -> anyhow::Result<()> {
                 expires: args.expires,
             };
             let made = ask(&at, Request::CreateApiKey(wanted)).await?;
-            show(&made, at.json, &[], "");
+            show(&made, at.json, &KEY, "");
             if !at.json {
                 say(&format!("\n{}", bold("Keep the key now: it is not shown again.")));
             }
@@ -74,7 +78,9 @@ pub(super) async fn api_key(command: ApiKeyCommand) -> anyhow::Result<()> {
                 ["id", "environment", "name", "key", "state", "allow", "expires_at", "last_used_at"];
             ask_and_list(at, Request::ListApiKeys { environment }, &columns, "There is no API key yet.").await
         }
-        ApiKeyCommand::Revoke { id, at } => ask_and_show(at, Request::RevokeApiKey { id }).await,
+        ApiKeyCommand::Revoke { id, at } => {
+            ask_and_show(at, Request::RevokeApiKey { id }, &["name", "id"]).await
+        }
     }
 }
 
@@ -82,11 +88,11 @@ pub(super) async fn api_key(command: ApiKeyCommand) -> anyhow::Result<()> {
 pub(super) async fn settings(command: SettingsCommand) -> anyhow::Result<()> {
     match command {
         SettingsCommand::Get { name, environment, at } => {
-            ask_and_show(at, Request::GetSetting { environment, name }).await
+            ask_and_show(at, Request::GetSetting { environment, name }, &SETTING).await
         }
         SettingsCommand::Set { name, value, environment, at } => {
             let value = Some(value).filter(|value| value != "default");
-            ask_and_show(at, Request::SetSetting { environment, name, value }).await
+            ask_and_show(at, Request::SetSetting { environment, name, value }, &SETTING).await
         }
         SettingsCommand::List { environment, at } => {
             ask_and_list(
@@ -104,7 +110,7 @@ pub(super) async fn settings(command: SettingsCommand) -> anyhow::Result<()> {
 pub(super) async fn factor(command: FactorCommand) -> anyhow::Result<()> {
     match command {
         FactorCommand::Show { id, environment, at } => {
-            ask_and_show(at, Request::ShowFactor { environment, factor: id }).await
+            ask_and_show(at, Request::ShowFactor { environment, factor: id }, &FACTOR).await
         }
         FactorCommand::List { user, environment, at } => {
             let columns = ["id", "type", "state", "wrong_in_a_row", "created_at", "verified_at"];
@@ -112,10 +118,15 @@ pub(super) async fn factor(command: FactorCommand) -> anyhow::Result<()> {
             ask_and_list(at, Request::ListFactors { environment, user }, &columns, nothing).await
         }
         FactorCommand::Reset { id, reason, user_too, environment, at } => {
-            ask_and_show(at, Request::ResetFactor { environment, factor: id, user_too, reason }).await
+            ask_and_show(
+                at,
+                Request::ResetFactor { environment, factor: id, user_too, reason },
+                &["name", "id"],
+            )
+            .await
         }
         FactorCommand::Delete { id, reason, environment, at } => {
-            ask_and_show(at, Request::DeleteFactor { environment, factor: id, reason }).await
+            ask_and_show(at, Request::DeleteFactor { environment, factor: id, reason }, &["name", "id"]).await
         }
     }
 }
@@ -134,14 +145,14 @@ pub(super) async fn events(command: EventsCommand) -> anyhow::Result<()> {
             let columns = ["seq", "at", "event", "actor", "factor_id", "user_id", "detail"];
             ask_and_list(args.at, Request::ListEvents(wanted), &columns, "There is no such event.").await
         }
-        EventsCommand::Verify { at } => ask_and_show(at, Request::VerifyEvents).await,
+        EventsCommand::Verify { at } => ask_and_show(at, Request::VerifyEvents, &[]).await,
     }
 }
 
 /// `keys`
 pub(super) async fn keys(command: KeysCommand) -> anyhow::Result<()> {
     match command {
-        KeysCommand::Rotate { at } => ask_and_show(at, Request::RotateKeys).await,
+        KeysCommand::Rotate { at } => ask_and_show(at, Request::RotateKeys, &[]).await,
         KeysCommand::Generate { file } => {
             let key = MasterKey::generate(&SystemEntropy)?.to_text();
             create_secret(&file, &format!("{}\n", *key))
@@ -151,7 +162,7 @@ pub(super) async fn keys(command: KeysCommand) -> anyhow::Result<()> {
         }
         KeysCommand::Rewrap { new_master_key_file, at } => {
             let new_key_file = std::path::absolute(new_master_key_file)?;
-            ask_and_show(at, Request::RewrapKeys { new_key_file }).await
+            ask_and_show(at, Request::RewrapKeys { new_key_file }, &["name", "id"]).await
         }
         KeysCommand::Status { at } => {
             ask_and_list(at, Request::KeysStatus, &["key", "purpose", "state", "created_at"], "").await
@@ -162,10 +173,10 @@ pub(super) async fn keys(command: KeysCommand) -> anyhow::Result<()> {
 /// `backup`
 pub(super) async fn backup(file: PathBuf, at: Where) -> anyhow::Result<()> {
     let target = std::path::absolute(file)?;
-    ask_and_show(at, Request::Backup { target }).await
+    ask_and_show(at, Request::Backup { target }, &["name", "id"]).await
 }
 
 /// `migrate`
 pub(super) async fn migrate(at: Where) -> anyhow::Result<()> {
-    ask_and_show(at, Request::Migrate).await
+    ask_and_show(at, Request::Migrate, &[]).await
 }

@@ -16,7 +16,7 @@ use store::sqlite::Sqlite;
 use tracing_appender::non_blocking::ErrorCounter;
 
 /// Upper ends of the buckets of commit times, in seconds; the last is open.
-const COMMIT_ENDS: [f64; 6] = [0.001, 0.004, 0.016, 0.064, 0.256, f64::MAX];
+const COMMIT_ENDS: [f64; 6] = [0.001, 0.004, 0.016, 0.064, 0.256, f64::INFINITY];
 
 /// Reads them.
 pub(super) struct Figures {

@@ -13,6 +13,10 @@ use crate::store::{
     },
     trail::{ChainEnd, ReadTrail, Recorded},
 };
+mod word;
+
+pub(crate) use word::word;
+
 use domain::{
     challenge::Limits,
     environment::{Environment, Mode, Scope},
@@ -283,21 +287,4 @@ pub(crate) fn limits() -> Limits {
 
 pub(crate) fn number(last: u32) -> PhoneNumber {
     PhoneNumber::parse(&format!("+1415555{last:04}")).unwrap()
-}
-
-/// An answer to a code in one word, as the invariants call it.
-pub(crate) fn word(told: &Result<Result<Told, Refusal>, Failure>) -> &'static str {
-    match told {
-        Ok(Ok(told)) if told.valid => "TRUE",
-        Ok(Ok(_)) => "FALSE",
-        Ok(Err(Refusal::AlreadyVerified)) => "VERIFIED",
-        Ok(Err(Refusal::Expired)) => "EXPIRED",
-        Ok(Err(Refusal::TooManyAttempts)) => "SPENT",
-        Ok(Err(Refusal::Locked { .. })) => "LOCKED",
-        Ok(Err(Refusal::Stopped)) => "STOPPED",
-        Ok(Err(Refusal::ChallengeNotFound)) => "GONE",
-        Ok(Err(_)) => "another refusal",
-        Err(Failure::Busy(_)) => "BUSY",
-        Err(Failure::Internal(_)) => "INTERNAL",
-    }
 }
