@@ -168,6 +168,26 @@ fn sigterm_ends_it_with_0_and_what_was_answered_is_there_afterwards() {
 }
 
 #[test]
+fn a_second_signal_does_not_wait_for_requests_in_flight() {
+    use std::io::Write as _;
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::dev(folder.path(), &[]);
+    let mut slow = std::net::TcpStream::connect(server.address).unwrap();
+    let head = "POST /auth/factors/enroll HTTP/1.1\r\nhost: x\r\nauthorization: Bearer sk_test_default\r\n";
+    write!(slow, "{head}content-type: application/json\r\ncontent-length: 9\r\n\r\n{{").unwrap();
+    // Another request is answered, so the slow one has been taken in.
+    assert_eq!(server.call("GET", "/readyz", "", "").0, 200);
+    let began = std::time::Instant::now();
+    server.signal(Signal::TERM);
+    server.line(|line| line.contains("stopping"));
+    server.signal(Signal::HUP);
+    server.line(|line| line.contains("SIGHUP"));
+    server.signal(Signal::INT);
+    assert_eq!(server.end(), Some(0));
+    assert!(began.elapsed() < std::time::Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+#[test]
 fn the_demo_plays_the_phone_and_ends_in_valid_true() {
     let (code, out, error) = run(&["demo", "--auto"]);
     assert_eq!((code, out.trim_end().ends_with("valid: true")), (0, true), "{out}{error}");

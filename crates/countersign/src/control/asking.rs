@@ -37,8 +37,11 @@ pub(crate) async fn ask(
 
 /// A connection to the server, if one runs.
 async fn connect(folder: &Path) -> anyhow::Result<Option<UnixStream>> {
-    let Ok((_open, path)) = reach(folder) else { return Ok(None) };
-    match UnixStream::connect(&path).await {
+    let connected = match reach(folder) {
+        Ok((_open, path)) => UnixStream::connect(&path).await,
+        Err(e) => Err(e),
+    };
+    match connected {
         Ok(stream) => Ok(Some(stream)),
         // Nobody listens: no server has run here, or it was killed.
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
