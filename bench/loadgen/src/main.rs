@@ -12,7 +12,7 @@
 //!   --open RATE      instead: arrivals at a fixed rate (per second, or 5x the peak measured first)
 //!   --op challenge   what arrives: enroll or challenge
 //!   --seconds 10     for how long
-//!   --sockets 512    connections at most
+//!   --sockets 1280   connections at most; more than the server's queue is long, or nothing is refused
 //!   --idempotency    a fresh Idempotency-Key with each POST
 //!   --folder DIR     where the disk is probed: the server's data folder          (the temporary folder)
 //!   --name NAME      what to call the server in the output

@@ -132,8 +132,9 @@ impl Bed {
         };
         // What died needs a moment to be seen dead; any other fault stands in the trace.
         let died = fault == Fault::Kill && server.exit_within(Duration::from_millis(300)).await.is_some();
-        let happened = died || strace::happened(&read(&trace)?, fault);
-        if happened && fault == Fault::Eio {
+        let traced = read(&trace)?;
+        let happened = died || strace::happened(&traced, fault);
+        if happened && fault == Fault::Eio && !strace::was_the_folder(&traced, &plan.data) {
             match server.exit_within(SETTLE).await.map(|status| status.code()) {
                 None => problems.push("the process goes on after its disk has failed".into()),
                 Some(Some(0)) => problems.push("the process ends with exit code 0".into()),

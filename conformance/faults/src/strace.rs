@@ -37,7 +37,7 @@ impl Fault {
 /// signals.
 pub(crate) fn wrap(trace: &Path, fault: Option<(Fault, &str, u32)>) -> Vec<String> {
     let calls = fault.map_or(CALLS.join(","), |(_, call, _)| call.to_owned());
-    let mut command: Vec<String> = ["strace", "-D", "-f", "-qq", "-s", "0"].map(String::from).into();
+    let mut command: Vec<String> = ["strace", "-D", "-f", "-y", "-qq", "-s", "0"].map(String::from).into();
     command.extend(["-o".into(), trace.display().to_string(), "-e".into(), format!("trace={calls}")]);
     if let Some((fault, call, nth)) = fault {
         command.extend(["-e".into(), fault.injection(call, nth)]);
@@ -90,9 +90,17 @@ pub(crate) fn happened(trace: &str, fault: Fault) -> bool {
     }
 }
 
+/// Whether the call that failed was on the folder `data` itself. SQLite syncs the folder once after the first sync of
+/// a new file, and goes on if that fails: nothing above it can know.
+pub(crate) fn was_the_folder(trace: &str, data: &Path) -> bool {
+    let folder = format!("<{}>)", data.display());
+    trace.lines().filter(|line| line.contains("(INJECTED)")).all(|line| line.contains(&folder))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Fault, counts, happened};
+    use super::{Fault, counts, happened, was_the_folder};
+    use std::path::Path;
 
     const TRACE: &str = "11 pwrite64(4, \"\"..., 24, 0) = 24\n11 fsync(4 <unfinished ...>\n12 pwrite64(5, \"\"..., 9, 0) = 9\n\
                          11 <... fsync resumed>) = 0\n11 pwrite64(4, \"\"..., 24, 0) = -1 EIO (Input/output error) (INJECTED)\n";
@@ -104,6 +112,14 @@ mod tests {
             (counts.get("pwrite64"), counts.get("fsync"), counts.get("fdatasync")),
             (Some(&2), Some(&1), None)
         );
+    }
+
+    #[test]
+    fn a_folder_is_told_from_the_files_in_it() {
+        let failed =
+            |path: &str| format!("7 fsync(1</d/data>) = 0\n7 fsync(18<{path}>) = -1 EIO (…) (INJECTED)\n");
+        assert!(was_the_folder(&failed("/d/data"), Path::new("/d/data")));
+        assert!(!was_the_folder(&failed("/d/data/countersign.db-wal"), Path::new("/d/data")));
     }
 
     #[test]
