@@ -12,6 +12,7 @@ mod fault;
 mod fields;
 mod hooks;
 mod idempotency;
+mod inbound;
 mod openapi;
 mod path;
 mod pipeline;

@@ -5,38 +5,32 @@ use crate::{
     challenges, docs, factors, fault,
     fields::Fields,
     hooks::{Hooks, RequestDone},
-    idempotency, openapi, query,
+    idempotency,
+    inbound::Inbound,
+    openapi, query,
     reply::Reply,
     request_id::RequestId,
     routes::{self, Endpoint, Found, Page, Route},
 };
 use app::{Answer, App, Caller, Failure, Memory, Retry};
 use axum::{
-    body::Body,
+    body::Bytes,
     extract::Request,
     http::{
         HeaderMap, HeaderValue, Method, Uri, Version,
-        header::{
-            AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING,
-        },
+        header::{AUTHORIZATION, CONNECTION},
         request::Parts,
     },
     response::Response,
 };
 use domain::refusal::FieldError;
-use edge::{BodyError, read_body_limited};
 use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
-
-/// Most bytes of a body (W4).
-const MAX_BODY_BYTES: usize = 65_536;
-/// How long a body may take to arrive.
-const BODY_WAIT: Duration = Duration::from_secs(10);
 
 /// What answers requests.
 pub(crate) struct Server {
@@ -120,18 +114,6 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Whether the connection ends with this answer, so that the client is told: a body that was refused unread, or one
-/// whose length only the sender has counted, leaves nobody certain where the next request begins (F63).
-fn leaves_body_unread(parts: &Parts, status: u16, route: &str) -> bool {
-    if parts.version >= Version::HTTP_2 {
-        return false;
-    }
-    let chunked = parts.headers.contains_key(TRANSFER_ENCODING);
-    let sized = parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
-    let unread = matches!(status, 401 | 403 | 405 | 413) || status == 404 && !route.starts_with('/');
-    chunked || sized && unread
-}
-
 /// Answers a request, whatever happens on the way.
 pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
     let started = Instant::now();
@@ -139,8 +121,8 @@ pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let found = routes::find(&parts.method, parts.uri.path());
     let route = found.template();
-    let mut caller = None;
-    let outcome = caught(serve(&server, found, &parts, body, &mut caller)).await;
+    let (mut caller, mut inbound) = (None, Inbound::new(body));
+    let outcome = caught(serve(&server, found, &parts, &mut inbound, &mut caller)).await;
     let reply = match outcome {
         Some(Ok(reply) | Err(Stop::Reply(reply))) => reply,
         Some(Err(Stop::Failure(failure))) => fault::failed(&failure, request_id.as_str()),
@@ -151,9 +133,9 @@ pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
     };
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     tell(&server.hooks, &parts.method, route, reply.status, micros, &request_id, caller.as_ref());
-    let closes = leaves_body_unread(&parts, reply.status, route);
     let mut response = reply.into_response(&request_id);
-    if closes {
+    // HTTP/2 has no such field, and no need of it.
+    if !inbound.finish().await && parts.version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -200,7 +182,7 @@ async fn serve(
     server: &Server,
     found: Found<'_>,
     parts: &Parts,
-    body: Body,
+    inbound: &mut Inbound,
     who: &mut Option<Caller>,
 ) -> Result<Reply, Stop> {
     let (route, segment) = match found {
@@ -212,8 +194,7 @@ async fn serve(
     };
     let app = &server.app;
     let caller = &*who.insert(admitted(app, route, &parts.headers)?);
-    let body =
-        if route.method == Method::POST { read(&parts.headers, body).await? } else { Default::default() };
+    let body = if route.method == Method::POST { inbound.read(&parts.headers).await? } else { Bytes::new() };
     let call = Call {
         app,
         hooks: &server.hooks,
@@ -262,37 +243,6 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && one).then_some(token)
 }
 
-/// The body of a POST, within its bounds and of a type that is read.
-async fn read(headers: &HeaderMap, body: Body) -> Result<axum::body::Bytes, Stop> {
-    let bytes = read_body_limited(body, MAX_BODY_BYTES, BODY_WAIT).await.map_err(|e| match e {
-        BodyError::TooLarge => fault::too_large(),
-        BodyError::TooSlow => fault::too_slow(),
-        BodyError::Broken => fault::unreadable(crate::body::Unreadable::NotJson),
-    })?;
-    let encoded = !headers.get_all(CONTENT_ENCODING).iter().all(|v| is_in(v, |item| item == "identity"));
-    let typed = headers.get_all(CONTENT_TYPE).iter().all(is_json);
-    if encoded || !(typed || bytes.is_empty()) {
-        return Err(fault::wrong_media_type().into());
-    }
-    Ok(bytes)
-}
-
-/// Whether every item of a comma-separated header is accepted; in lower case.
-fn is_in(value: &HeaderValue, accepted: impl Fn(&str) -> bool) -> bool {
-    let Ok(value) = value.to_str() else { return false };
-    value
-        .split(',')
-        .map(|item| item.trim().to_ascii_lowercase())
-        .all(|item| item.is_empty() || accepted(&item))
-}
-
-/// Whether a content type is JSON, with any parameters. Empty is absent.
-fn is_json(value: &HeaderValue) -> bool {
-    // Bytes, not text: a parameter may hold anything.
-    let essence = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
-    essence.is_empty() || essence.eq_ignore_ascii_case(b"application/json")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,22 +273,6 @@ mod tests {
         }
         assert_eq!(token(&[]), None);
         assert_eq!(token(&["Bearer a", "Bearer a"]), None);
-    }
-
-    #[test]
-    fn w4_content_types() {
-        for (value, json) in [
-            ("application/json", true),
-            ("Application/JSON;charset=latin1", true),
-            ("application/json ; a=b", true),
-            ("application/jsonx", false),
-            ("text/plain", false),
-            ("text/json", false),
-            ("*/*", false),
-            ("application/json, text/plain", false),
-        ] {
-            assert_eq!(is_json(&HeaderValue::from_static(value)), json, "{value}");
-        }
     }
 
     #[test]

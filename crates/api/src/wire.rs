@@ -31,7 +31,7 @@ pub(crate) fn json(value: &impl Serialize) -> Vec<u8> {
     body
 }
 
-/// A factor (W3.1). `secret`, `qr_code` and `uri` are shown only by the answer that enrolls it.
+/// A factor. `secret`, `qr_code` and `uri` are shown only by the answer that enrolls it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthenticationFactor)]
 pub(crate) struct FactorBody<'a> {
@@ -120,7 +120,7 @@ impl<'a> FactorBody<'a> {
     }
 }
 
-/// A challenge (W3.2).
+/// A challenge, as it was created.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthenticationChallenge)]
 pub(crate) struct ChallengeBody<'a> {
@@ -197,7 +197,7 @@ impl<'a> UserEnrollmentBody<'a> {
     }
 }
 
-/// A page of a user's factors (W14).
+/// A page of a user's factors.
 #[derive(Serialize, ToSchema)]
 #[schema(as = FactorList)]
 pub(crate) struct ListBody<'a> {

@@ -413,3 +413,23 @@ async fn w5_no_error_repeats_a_submitted_value() {
     assert_eq!(answer.text_of("message"), format!("Phone number is invalid: '{}'", "x".repeat(32)));
     assert_eq!(answer.code(), "invalid_phone_number");
 }
+
+/// A client that is not told would send its next request into a connection that ends.
+#[tokio::test]
+async fn f65_a_body_that_is_left_unread_ends_the_connection_and_says_so() {
+    let server = TestServer::start().await;
+    let auth = [("authorization", "Bearer sk_test_default")];
+    for (method, path, headers, length, closes) in [
+        ("POST", "/auth/factors/enroll", &auth[..], 65_537, "close"),
+        ("POST", "/auth/factors/enroll", &[], 65_537, "close"),
+        ("DELETE", "/auth/factors/x", &auth[..], 65_537, "close"),
+        ("POST", "/nothing", &[], 65_537, "close"),
+        ("POST", "/auth/factors/enroll", &auth[..], 65_536, ""),
+        ("POST", "/auth/factors/enroll", &[], 65_536, ""),
+        ("DELETE", "/auth/factors/x", &auth[..], 2, ""),
+        ("GET", "/auth/factors/x", &auth[..], 0, ""),
+    ] {
+        let answer = server.send(method, path, headers, "x".repeat(length)).await;
+        assert_eq!(answer.header("connection"), closes, "{method} {path} {length}");
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Every bound of the listener. All of them are checked by [`Limits::validate`], which [`serve`](crate::serve) calls.
 ///
 /// Time limits are kept by one sweep over all connections rather than by a timer for each, so they are exact to within an eighth
-/// of the shortest of them (never worse than 250 ms).
+/// of the shortest of them (never worse than 250 ms). Time in which the whole process stood still is not held against a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections served at once, 1 to 1,000,000; lowered to what the process may open (`RLIMIT_NOFILE`) less

@@ -18,7 +18,7 @@ use tokio::{
 pub(crate) struct Roster {
     pub(crate) shared: Arc<Shared>,
     pub(crate) gauges: Arc<Gauges>,
-    started: Instant,
+    last_tick: Mutex<Instant>,
     members: Mutex<Members>,
     emptied: Notify,
 }
@@ -58,7 +58,7 @@ impl Roster {
         Self {
             shared: Arc::default(),
             gauges,
-            started: Instant::now(),
+            last_tick: Mutex::new(Instant::now()),
             members: Mutex::default(),
             emptied: Notify::new(),
         }
@@ -68,11 +68,16 @@ impl Roster {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves the shared clock on.
-    pub(crate) fn tick(&self) -> u64 {
-        let now = micros(self.started.elapsed());
-        self.shared.now.store(now, Ordering::Relaxed);
-        now
+    /// Moves the shared clock on by the time since it was last moved, but by four ticks at most: if the whole process stood
+    /// still, no client is to blame, and each gets a chance to go on before it is called late.
+    fn tick(&self, limits: &Limits) -> u64 {
+        let passed = {
+            let mut last = self.last_tick.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            now - std::mem::replace(&mut *last, now)
+        };
+        let step = micros(passed.min(limits.tick() * 4));
+        self.shared.now.fetch_add(step, Ordering::Relaxed) + step
     }
 
     pub(crate) fn join(self: &Arc<Self>, phase: Phase, limits: &Limits, slot: OwnedSemaphorePermit) -> Seat {
@@ -106,7 +111,7 @@ impl Roster {
 
     /// Closes what has outstayed a limit.
     pub(crate) fn sweep(&self, limits: &Limits) {
-        let now = self.tick();
+        let now = self.tick(limits);
         for member in self.members().open.values() {
             let Some(order) = overdue(member, now, limits) else { continue };
             if member.command(order) {
@@ -228,6 +233,16 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_was_asked_to_go_has_as_long_as_a_head_may_take() {
+        let limits = Limits::default();
+        let (_, seats) = roster_of(&[(Phase::Idle, 1000)]);
+        let member = &seats[0].member;
+        member.command(Order::Drain);
+        assert_eq!(overdue(member, 1000 + micros(limits.head), &limits), None);
+        assert_eq!(overdue(member, 1001 + micros(limits.head), &limits), Some(Order::Cut));
+    }
+
+    #[test]
     fn eviction_takes_the_longest_idle_and_never_one_with_a_request_in_flight() {
         let (roster, seats) = roster_of(&[
             (Phase::Busy, 1),
@@ -253,6 +268,20 @@ mod tests {
         assert_eq!(roster.evict(9), 1);
         assert_eq!(roster.evict(9), 0);
         assert_eq!(roster.gauges.evicted_total(), 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_stood_still_cuts_no_one_on_waking_up() {
+        let limits = Limits::default();
+        let (roster, seats) = roster_of(&[(Phase::Head, 0)]);
+        tokio::time::advance(limits.head * 10).await;
+        roster.sweep(&limits);
+        assert_eq!(seats[0].member.order(), Order::Serve);
+        for _ in 0..80 {
+            tokio::time::advance(limits.tick()).await;
+            roster.sweep(&limits);
+        }
+        assert_eq!(seats[0].member.order(), Order::Cut);
     }
 
     #[tokio::test]

@@ -3,7 +3,9 @@
 mod directory;
 mod factors;
 mod latest_time;
+mod outbox;
 
 pub use directory::{Directory, DirectoryRow, ReadDataKeys, ReadDirectory};
 pub use factors::{FindFactor, ListFactors};
 pub use latest_time::LatestTime;
+pub use outbox::OldestUnsettledDelivery;

@@ -45,14 +45,20 @@ impl Step for ClaimDeliveries {
         let mut claimed = Vec::new();
         for row in rows {
             let key = [Param::Bytes(&row.0), Param::Bytes(&row.1)];
-            match self.readable(&row)? {
+            match self.readable(&row) {
+                // One that does not open is never sent, and must not keep the others waiting. It ends with its
+                // challenge.
+                Err(e) if self.only.is_none() => {
+                    tracing::error!(delivery = %DeliveryId::from_bytes(row.0), "a message that is owed cannot be read: {e}");
+                }
+                Err(e) => return Err(e),
                 // Its factor was deleted, or its challenge has ended: of no use to anybody now.
-                None => {
+                Ok(None) => {
                     let [id, environment] = key;
                     let word = Param::Text(DispatchOutcome::NotSent.word());
                     tx.exec(&SETTLE_DELIVERY, &[id, environment, word]).await?;
                 }
-                Some(delivery) => {
+                Ok(Some(delivery)) => {
                     let [id, environment] = key;
                     let lease = at(self.now.plus_seconds(LEASE_SECONDS));
                     if tx.exec(&CLAIM_DELIVERY, &[id, environment, lease]).await? == 1 {

@@ -21,6 +21,16 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|e| named(path, &e))?;
+    // Whose it is comes first: WAL mode is written into the file, and another program's is left as it is.
+    let owner: i32 =
+        connection.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(|e| named(path, &e))?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))
+        .map_err(|e| named(path, &e))?;
+    let fresh = owner == 0 && tables == 0;
+    if owner != APPLICATION_ID && !fresh {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
     set_up(
         &connection,
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
@@ -28,17 +38,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
         PRAGMA temp_store = MEMORY;",
     )
     .map_err(|e| named(path, &e))?;
-    let owner: i32 =
-        connection.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(|e| named(path, &e))?;
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))
-        .map_err(|e| named(path, &e))?;
-    match owner {
-        APPLICATION_ID => {}
-        0 if tables == 0 => {
-            connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(|e| named(path, &e))?;
-        }
-        _ => return Err(OpenError::Foreign(path.to_owned())),
+    if fresh {
+        connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(|e| named(path, &e))?;
     }
     Ok(connection)
 }

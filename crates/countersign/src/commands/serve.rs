@@ -1,0 +1,38 @@
+//! `countersign serve`: production.
+
+use crate::{
+    config::Config,
+    house::{self, House},
+    logs,
+    masters::{self, Masters},
+    server::{Plan, serve},
+};
+use app::{ClockGuard, Options};
+use axum::Router;
+use delivery::NoSender;
+use std::{path::PathBuf, sync::Arc};
+
+/// Runs it until stopped.
+pub(super) async fn run(file: PathBuf) -> anyhow::Result<()> {
+    let config = Config::read(&file)?;
+    let master = masters::production(config.master_key_file.as_deref())?;
+    let logs = logs::start(config.log_format, &config.log_level)?;
+    for name in config.unknown_variables() {
+        tracing::warn!(name, "this variable is not one of ours and is ignored");
+    }
+    let folder = house::lock(&config.data)?;
+    let masters = Arc::new(Masters::new(master, None));
+    let house = House::open(folder, masters, ClockGuard::system(), Options::default()).await?;
+    if house.app.environments().is_empty() {
+        tracing::warn!("there is no environment yet: make one with `countersign environment create NAME`");
+    }
+    let plan = Plan {
+        listen: config.listen,
+        metrics_listen: config.metrics_listen,
+        tls: config.tls,
+        limits: config.limits,
+        dropped_lines: Some(logs.dropped.clone()),
+    };
+    let announce = |address| tracing::info!(%address, "serving");
+    serve(house, plan, Arc::new(NoSender), |_, _| Router::new(), announce).await
+}

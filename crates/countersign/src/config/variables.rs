@@ -1,0 +1,52 @@
+//! `COUNTERSIGN_…`: each key of the file as a variable, in capitals, with `_` for the dot.
+
+use super::file::FileConfig;
+use crate::masters::{KEY_FILE_VARIABLE, KEY_VARIABLE};
+use std::str::FromStr;
+
+/// How ours begin.
+pub(super) const PREFIX: &str = "COUNTERSIGN_";
+
+/// The variable of a key.
+pub(super) fn name_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.to_uppercase().replace('.', "_"))
+}
+
+fn read<T: FromStr>(to: &mut Option<T>, value: &str, wanted: &str) -> Result<bool, String> {
+    *to = Some(value.parse().map_err(|_| format!("must be {wanted}"))?);
+    Ok(true)
+}
+
+/// Puts a variable's value in the place of the file's. `false` if it is no variable of ours.
+///
+/// # Errors
+/// What it must be.
+pub(super) fn overlay(file: &mut FileConfig, name: &str, value: &str) -> Result<bool, String> {
+    const ADDRESS: &str = "an address and port such as 127.0.0.1:4100";
+    const SECONDS: &str = "a whole number of seconds";
+    const NUMBER: &str = "a whole number";
+    const PATH: &str = "a path";
+    let FileConfig { tls, log, limits, .. } = file;
+    match name {
+        // Read where keys are read.
+        KEY_FILE_VARIABLE | KEY_VARIABLE => Ok(true),
+        "COUNTERSIGN_LISTEN" => read(&mut file.listen, value, ADDRESS),
+        "COUNTERSIGN_DATA" => read(&mut file.data, value, PATH),
+        "COUNTERSIGN_METRICS_LISTEN" => read(&mut file.metrics_listen, value, ADDRESS),
+        "COUNTERSIGN_TLS_CERTIFICATE" => read(&mut tls.certificate, value, PATH),
+        "COUNTERSIGN_TLS_KEY" => read(&mut tls.key, value, PATH),
+        "COUNTERSIGN_LOG_FORMAT" => read(&mut log.format, value, "json or text"),
+        "COUNTERSIGN_LOG_LEVEL" => read(&mut log.level, value, "a level"),
+        "COUNTERSIGN_LIMITS_CONNECTIONS" => read(&mut limits.connections, value, NUMBER),
+        "COUNTERSIGN_LIMITS_TLS_HANDSHAKE_SECONDS" => read(&mut limits.tls_handshake_seconds, value, SECONDS),
+        "COUNTERSIGN_LIMITS_FIRST_BYTE_SECONDS" => read(&mut limits.first_byte_seconds, value, SECONDS),
+        "COUNTERSIGN_LIMITS_HEAD_SECONDS" => read(&mut limits.head_seconds, value, SECONDS),
+        "COUNTERSIGN_LIMITS_IDLE_SECONDS" => read(&mut limits.idle_seconds, value, SECONDS),
+        "COUNTERSIGN_LIMITS_REQUEST_SECONDS" => read(&mut limits.request_seconds, value, SECONDS),
+        "COUNTERSIGN_LIMITS_WRITE_STALL_SECONDS" => read(&mut limits.write_stall_seconds, value, SECONDS),
+        "COUNTERSIGN_LIMITS_DRAIN_SECONDS" => read(&mut limits.drain_seconds, value, SECONDS),
+        "COUNTERSIGN_LIMITS_HEAD_BYTES" => read(&mut limits.head_bytes, value, NUMBER),
+        "COUNTERSIGN_LIMITS_HEADERS" => read(&mut limits.headers, value, NUMBER),
+        _ => Ok(false),
+    }
+}

@@ -1,0 +1,76 @@
+//! What is done now and then while serving.
+
+use crate::metrics::Metrics;
+use app::{App, Failure};
+use delivery::Worker;
+use secrets::{KeyRecord, Purpose};
+use std::{sync::Arc, time::Duration};
+use store::queries::OldestUnsettledDelivery;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+const PURGE_EVERY: Duration = Duration::from_secs(10);
+const NOTE_KEYS_EVERY: Duration = Duration::from_secs(60);
+const ENVIRONMENTS_EVERY: Duration = Duration::from_secs(600);
+/// Between two bites of a purge, so that requests come between them.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Runs until cancelled. A job that fails is tried again at its next turn.
+pub(crate) async fn run(app: App, worker: Worker, metrics: Arc<Metrics>) {
+    finish_resealing(&app).await;
+    let every = |span| {
+        let mut ticks = interval(span);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    };
+    let (mut sweep, mut purge) = (every(SWEEP_EVERY), every(PURGE_EVERY));
+    let (mut keys, mut environments) = (every(NOTE_KEYS_EVERY), every(ENVIRONMENTS_EVERY));
+    loop {
+        tokio::select! {
+            _ = sweep.tick() => {
+                told("messages owed", worker.sweep().await.map(drop));
+                measure_outbox(&app, &metrics).await;
+            }
+            _ = purge.tick() => told("the purge", purge_finished(&app).await),
+            _ = keys.tick() => told("when keys were used", app.note_used_keys().await),
+            _ = environments.tick() => told("the purge of environments", app.purge_environments().await),
+        }
+    }
+}
+
+fn told(job: &'static str, ended: Result<(), Failure>) {
+    if let Err(error) = ended {
+        tracing::warn!(job, %error, "housekeeping failed; it is tried again");
+    }
+}
+
+async fn purge_finished(app: &App) -> Result<(), Failure> {
+    while app.purge_finished().await? {
+        sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+async fn measure_outbox(app: &App, metrics: &Metrics) {
+    let (Ok(now), Ok(oldest)) = (app.now(), app.store().query(OldestUnsettledDelivery).await) else { return };
+    let age = oldest.map_or(0, |id| now.millis().saturating_sub(id.created_at().millis()));
+    metrics.outbox_age(age);
+}
+
+/// A rotation that a stop has cut short is taken up again.
+async fn finish_resealing(app: &App) {
+    let in_use =
+        |keys: Vec<KeyRecord>| keys.iter().filter(|k| k.purpose == Purpose::Seal && !k.retired).count();
+    if app.data_keys().await.map_or(0, in_use) < 2 {
+        return;
+    }
+    match app.reseal(&|_| {}).await {
+        Ok(done) if done.changed > 0 => {
+            tracing::info!(rows = done.changed, "everything is sealed with the newest key")
+        }
+        Ok(_) => {}
+        Err(error) => {
+            tracing::warn!(%error, "sealing with the newest key is not finished; it goes on at the next start")
+        }
+    }
+}

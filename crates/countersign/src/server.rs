@@ -1,0 +1,97 @@
+//! A running server: the API and what stands beside it, until it is asked to stop.
+
+use crate::{
+    control, health,
+    house::House,
+    housekeeping,
+    metrics::{self, Metrics, Reporter},
+    operator::Operator,
+    signals::Signals,
+};
+use anyhow::{Context as _, bail};
+use api::Hooks;
+use app::App;
+use axum::Router;
+use delivery::{Sender, Worker};
+use edge::{Gauges, Limits, Listener, Shutdown, TlsFiles, TlsReloader};
+use std::{net::SocketAddr, sync::Arc};
+use tokio::task::JoinSet;
+use tracing_appender::non_blocking::ErrorCounter;
+
+/// How it is served.
+pub(crate) struct Plan {
+    /// Where.
+    pub(crate) listen: SocketAddr,
+    /// Where metrics are shown, if anywhere.
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// TLS, if not left to a proxy.
+    pub(crate) tls: Option<TlsFiles>,
+    /// The listener's bounds.
+    pub(crate) limits: Limits,
+    /// Counts log lines dropped.
+    pub(crate) dropped_lines: Option<ErrorCounter>,
+}
+
+fn bind(address: SocketAddr, name: &str) -> anyhow::Result<Listener> {
+    Listener::bind(address, Listener::BACKLOG)
+        .with_context(|| format!("cannot listen on {address}; free it, or choose another with `{name}`"))
+}
+
+/// Serves until stopped: then readiness ends, requests in flight are answered, and the store is closed.
+///
+/// `extra` are routes that only this server has; `announce` is told the address once it is listened on.
+///
+/// # Errors
+/// What keeps it from serving, or why the store can no longer be trusted; the process should end then.
+pub(crate) async fn serve(
+    house: House,
+    plan: Plan,
+    sender: Arc<dyn Sender>,
+    extra: impl FnOnce(&App, SocketAddr) -> Router,
+    announce: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
+    let signals = Signals::take()?;
+    let tls = plan.tls.map(TlsReloader::load).transpose()?;
+    let listener = bind(plan.listen, "listen")?;
+    let metrics_listener = plan.metrics_listen.map(|at| bind(at, "metrics_listen")).transpose()?;
+    let address = listener.address();
+    let shutdown = Shutdown::new();
+    let app = house.app.clone();
+    let counted = Arc::new(Metrics::new());
+    let gauges = Arc::new(Gauges::default());
+    let worker = Worker::new(app.clone(), sender);
+    app.dispatch_through(Arc::new(worker.clone()));
+
+    let router = api::router(app.clone(), Hooks::new(Reporter(Arc::clone(&counted))))
+        .merge(health::routes(&app, shutdown.clone()))
+        .merge(extra(&app, address));
+    let mut beside = JoinSet::new();
+    let control = control::listen(&house.path()).context("the control socket cannot be made")?;
+    beside.spawn(control.serve(Operator::of(&house)));
+    beside.spawn(housekeeping::run(app, worker, Arc::clone(&counted)));
+    beside.spawn(signals.obey(shutdown.clone(), tls.clone()));
+    if let Some(listener) = metrics_listener {
+        let dropped = plan.dropped_lines;
+        let page = metrics::router(counted, house.engine.clone(), Arc::clone(&gauges), dropped);
+        let limits = Limits { connections: 16, ..Limits::default() };
+        let shown = edge::serve(listener, page, None, limits, Arc::default(), shutdown.clone());
+        beside.spawn(async move { drop(shown.await) });
+    }
+
+    announce(address);
+    let mut fatal = house.fatal.clone();
+    let served = edge::serve(listener, router, tls, plan.limits, gauges, shutdown.clone());
+    let report = tokio::select! {
+        report = served => report?,
+        why = fatal.wait_for(Option::is_some) => {
+            let why = why.ok().and_then(|why| why.clone()).unwrap_or_default();
+            tracing::error!(%why, "the store can no longer be trusted; ending, to recover at the next start");
+            bail!("the store can no longer be trusted: {why}");
+        }
+    };
+    tracing::info!(finished = report.finished, cut = report.cut, "stopped");
+    beside.shutdown().await;
+    control::remove(&house.path());
+    house.close();
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! The real binary as a process, and a caller for it.
+
+#![allow(dead_code, unreachable_pub, reason = "each suite uses its part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of tests")]
+
+use serde_json::Value;
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc::{Receiver, channel},
+    time::{Duration, Instant},
+};
+
+/// How long anything may take here.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The command, without variables of the outside.
+pub fn countersign(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.args(args).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("COUNTERSIGN_") {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("RUST_LOG");
+    command
+}
+
+/// What a command printed and how it ended.
+pub fn run(args: &[&str]) -> (i32, String, String) {
+    ended(&mut countersign(args))
+}
+
+pub fn ended(command: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap_or(-1), text(stdout), text(stderr))
+}
+
+/// What a command answers with `--json`, on a data folder.
+pub fn ask(folder: &Path, args: &[&str]) -> Value {
+    let (code, out, error) = ended(countersign(args).arg("--json").arg("--data").arg(folder));
+    assert_eq!(code, 0, "{args:?}: {error}");
+    serde_json::from_str(&out).unwrap()
+}
+
+/// A server that runs. Killed when dropped.
+pub struct Server {
+    child: Child,
+    lines: Receiver<String>,
+    pub address: SocketAddr,
+    /// What it printed before it was ready.
+    pub greeting: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Server {
+    /// `dev` on a free port.
+    pub fn dev(folder: &Path, args: &[&str]) -> Self {
+        let mut command = countersign(&["dev", "--listen", "127.0.0.1:0", "--data"]);
+        command.arg(folder).args(args);
+        Self::start(&mut command, |line| {
+            Some(line.trim_start().strip_prefix("Base URL")?.trim().strip_prefix("http://")?.to_owned())
+        })
+    }
+
+    /// `serve` with a configuration that listens on a free port.
+    pub fn serve(config: &Path) -> Self {
+        let mut command = countersign(&["serve", "--config"]);
+        Self::start(command.arg(config), |line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            (line["message"] == "serving").then(|| line["address"].as_str().unwrap().to_owned())
+        })
+    }
+
+    fn start(command: &mut Command, address_in: impl Fn(&str) -> Option<String>) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let (tell, lines) = channel();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                drop(tell.send(line));
+            }
+        });
+        let mut greeting = String::new();
+        let mut address = None;
+        while address.is_none() {
+            let line = lines.recv_timeout(PATIENCE).expect("the server says where it listens");
+            address = address_in(&line);
+            greeting.push_str(&line);
+            greeting.push('\n');
+        }
+        Self { child, lines, address: address.unwrap().parse().unwrap(), greeting }
+    }
+
+    /// Lines printed since, until one fits.
+    pub fn line(&self, fits: impl Fn(&str) -> bool) -> String {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE).expect("a line that fits");
+            if fits(&line) {
+                return line;
+            }
+        }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end; the exit code, if it was not killed.
+    pub fn end(&mut self) -> Option<i32> {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the server does not end");
+    }
+
+    /// A request with a key; the status and the body, `null` if it is no JSON.
+    pub fn call(&self, method: &str, path: &str, key: &str, body: &str) -> (u16, Value) {
+        let (status, body) = self.call_for_text(method, path, key, body);
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    /// The same, with the body as text.
+    pub fn call_for_text(&self, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let length = body.len();
+        let type_ = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {key}\r\n{type_}\
+             content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    /// A TOTP factor: its id and secret.
+    pub fn enroll(&self, key: &str) -> (String, String) {
+        let (status, factor) = self.call("POST", "/auth/factors/enroll", key, r#"{"type":"totp"}"#);
+        assert_eq!(status, 201, "{factor}");
+        let text = |place: &str| factor.pointer(place).unwrap().as_str().unwrap().to_owned();
+        (text("/id"), text("/totp/secret"))
+    }
+
+    /// Opens a challenge.
+    pub fn challenge(&self, key: &str, factor: &str) -> String {
+        let (status, challenge) = self.call("POST", &format!("/auth/factors/{factor}/challenge"), key, "");
+        assert_eq!(status, 201, "{challenge}");
+        challenge["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Whether a code is right for a challenge.
+    pub fn verify(&self, key: &str, challenge: &str, code: &str) -> bool {
+        let body = format!(r#"{{"code":"{code}"}}"#);
+        let (status, answer) = self.call("POST", &format!("/auth/challenges/{challenge}/verify"), key, &body);
+        assert_eq!(status, 201, "{answer}");
+        answer["valid"].as_bool().unwrap()
+    }
+}
+
+/// The code that a phone with `secret` shows at a time of the wire.
+pub fn code_at(secret: &str, now: &str) -> String {
+    let at = domain::time::Timestamp::parse(now).unwrap();
+    let seed = secrets::TotpSeed::import_base32(secret).unwrap();
+    secrets::hotp(&seed, at.step()).reveal().to_owned()
+}

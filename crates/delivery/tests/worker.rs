@@ -1,0 +1,174 @@
+//! The worker over a real store: what it sends, once, and what it leaves.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+use app::{Answer, App, ClockGuard, DevClock, Dispatcher as _, EnrollRequest, NewFactor, Options};
+use countersign_delivery::{Mailbox, NoSender, ScriptedOutcome, Sender, Sending, Worker};
+use domain::{
+    delivery::{Delivery, DispatchOutcome},
+    environment::{Environment, Mode, Permissions},
+    event::Actor,
+    id::FactorId,
+    time::Clock as _,
+};
+use secrets::{ApiKeyText, MasterKey, SystemEntropy};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering::Relaxed},
+};
+use store::{
+    Store,
+    sqlite::{DataFolder, Sqlite},
+    trail::ChainEnd,
+};
+
+const KEY: &str = "sk_test_default";
+
+struct World {
+    app: App,
+    clock: Arc<DevClock>,
+    environment: Arc<Environment>,
+    factor: FactorId,
+    _folder: tempfile::TempDir,
+}
+
+/// A store with one phone, whose challenges do not wait for their message.
+async fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataFolder::lock(folder.path()).unwrap();
+    let clock = Arc::new(DevClock::default());
+    clock.freeze(true);
+    let engine = Sqlite::open(&data, clock.now(), Box::new(|why: &str| panic!("{why}"))).unwrap();
+    let master = MasterKey::generate(&SystemEntropy).unwrap();
+    let guard = ClockGuard::movable(Box::new(Arc::clone(&clock)));
+    let options = Options { lenient_keys: true };
+    let app =
+        App::start(Store::Sqlite(engine), &master, guard, Arc::new(SystemEntropy), options).await.unwrap();
+    let environment = app.create_environment(Actor::Server, "test", Mode::Test).await.unwrap();
+    app.change_setting(Actor::Server, &environment, "sms_wait_ms", Some("0")).await.unwrap();
+    let key = ApiKeyText::parse_lenient(KEY).unwrap();
+    app.add_api_key(Actor::Server, &environment, "k", &key, Permissions::FULL, None).await.unwrap();
+    let caller = app.authenticate(KEY, clock.now()).unwrap();
+    let request =
+        EnrollRequest { factor: NewFactor::Sms("+14155550101".into()), user: None, with_challenge: false };
+    let render = Arc::new(|out: &Result<Arc<app::Enrolled>, _>| {
+        let body = out.as_ref().unwrap().factor.id.to_string().into_bytes();
+        Answer { status: 201, body }
+    });
+    let answer = app.enroll_factor(&caller, request, None, render).await.unwrap();
+    let factor = FactorId::parse(std::str::from_utf8(&answer.body).unwrap()).unwrap();
+    World { app, clock, environment, factor, _folder: folder }
+}
+
+impl World {
+    /// Opens a challenge, whose message nobody sends yet.
+    async fn owe(&self) {
+        let caller = self.app.authenticate(KEY, self.clock.now()).unwrap();
+        let render = Arc::new(|out: &Result<app::OpenedChallenge, _>| {
+            assert!(out.is_ok());
+            Answer { status: 201, body: Vec::new() }
+        });
+        self.app.open_challenge(&caller, self.factor, Ok(None), Ok(()), None, render).await.unwrap();
+    }
+
+    /// How messages ended, as the trail tells it, once there are so many.
+    async fn outcomes(&self, count: usize) -> Vec<String> {
+        loop {
+            let page = self.app.read_trail(ChainEnd::default(), 1_000).await.unwrap();
+            let settled = page.entries.into_iter().filter(|e| e.kind == "delivery.settled");
+            let told: Vec<_> = settled.map(|e| e.detail.unwrap()).collect();
+            if told.len() >= count {
+                return told;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn worker(&self, sender: Arc<dyn Sender>) -> Worker {
+        Worker::new(self.app.clone(), sender)
+    }
+}
+
+/// Counts, and never ends.
+#[derive(Default)]
+struct Stuck(AtomicU32);
+
+impl Sender for Stuck {
+    fn send<'a>(&'a self, _: &'a Delivery) -> Sending<'a> {
+        self.0.fetch_add(1, Relaxed);
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn w11_what_a_node_left_owed_is_sent_by_a_sweep_once_its_lease_is_over_and_only_once() {
+    let world = world().await;
+    let mailbox = Arc::new(Mailbox::default());
+    let worker = world.worker(Arc::<Mailbox>::clone(&mailbox));
+    world.owe().await;
+    assert_eq!(worker.sweep().await.unwrap(), 0, "it is still the other node's");
+    world.clock.advance(60_000);
+    assert_eq!(worker.sweep().await.unwrap(), 1);
+    assert_eq!(world.outcomes(1).await, [r#"{"outcome":"accepted"}"#]);
+    world.clock.advance(120_000);
+    assert_eq!(worker.sweep().await.unwrap(), 0);
+    assert_eq!(mailbox.messages(world.environment.id, None, 10).len(), 1);
+}
+
+#[tokio::test]
+async fn w11_a_message_that_was_being_sent_when_its_node_died_is_of_unknown_outcome_and_never_sent_again() {
+    let world = world().await;
+    let stuck = Arc::new(Stuck::default());
+    let dying = world.worker(Arc::<Stuck>::clone(&stuck));
+    world.owe().await;
+    world.clock.advance(60_000);
+    assert_eq!(dying.sweep().await.unwrap(), 1);
+    while stuck.0.load(Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let mailbox = Arc::new(Mailbox::default());
+    let next = world.worker(Arc::<Mailbox>::clone(&mailbox));
+    assert_eq!(next.sweep().await.unwrap(), 0);
+    world.clock.advance(60_000);
+    assert_eq!(next.sweep().await.unwrap(), 0);
+    assert_eq!(world.outcomes(1).await, [r#"{"outcome":"unknown"}"#]);
+    assert!(mailbox.messages(world.environment.id, None, 10).is_empty());
+    assert_eq!(stuck.0.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn w11_a_message_whose_challenge_has_ended_is_not_sent_any_more() {
+    let world = world().await;
+    let mailbox = Arc::new(Mailbox::default());
+    world.owe().await;
+    world.clock.advance(600_000);
+    assert_eq!(world.worker(Arc::<Mailbox>::clone(&mailbox)).sweep().await.unwrap(), 0);
+    assert!(mailbox.messages(world.environment.id, None, 10).is_empty());
+}
+
+#[tokio::test]
+async fn w11_without_a_provider_a_message_is_surely_not_sent_and_a_script_decides_otherwise() {
+    let world = world().await;
+    let mailbox = Arc::new(Mailbox::default());
+    mailbox.fail_next(world.environment.id, 1, ScriptedOutcome::RejectedNumber);
+    let senders: [Arc<dyn Sender>; 2] = [Arc::new(NoSender), mailbox];
+    for sender in senders {
+        world.owe().await;
+        world.clock.advance(60_000);
+        assert_eq!(world.worker(sender).sweep().await.unwrap(), 1);
+    }
+    let told = world.outcomes(2).await;
+    assert_eq!(told, [r#"{"outcome":"not_sent"}"#, r#"{"outcome":"rejected_number"}"#]);
+}
+
+#[tokio::test]
+async fn an_outcome_that_is_not_there_to_be_known_is_told_as_none() {
+    let world = world().await;
+    let worker = world.worker(Arc::new(NoSender));
+    let gone = worker.dispatch(domain::id::DeliveryId::from_bytes([9; 16]));
+    assert!(gone.await.is_err());
+    // And one that is, is told.
+    world.owe().await;
+    let owed = world.app.store().query(store::queries::OldestUnsettledDelivery).await.unwrap().unwrap();
+    assert_eq!(worker.dispatch(owed).await, Ok(DispatchOutcome::NotSent));
+}

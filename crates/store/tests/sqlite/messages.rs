@@ -1,0 +1,220 @@
+//! Text messages: limits, and the one time that each is dispatched (W8, W11).
+
+use crate::common::{House, noon, number};
+use crate::store::Failure;
+use crate::store::steps::{
+    claim_deliveries::{ClaimDeliveries, SettleAbandoned},
+    delete_factor::DeleteFactor,
+    settle_delivery::SettleDelivery,
+};
+use domain::{
+    delivery::{Delivery, DispatchOutcome},
+    id::{ChallengeId, DeliveryId, FactorId},
+    refusal::Refusal,
+    time::Timestamp,
+};
+use secrets::Submitted;
+
+async fn claim(house: &House, only: Option<DeliveryId>, now: Timestamp) -> Vec<Delivery> {
+    house.store.step(ClaimDeliveries { now, only, most: 100, ring: house.ring.clone() }).await.unwrap()
+}
+
+async fn settle(house: &House, delivery: &Delivery, outcome: DispatchOutcome) {
+    let step = SettleDelivery {
+        now: noon(),
+        environment: delivery.environment,
+        delivery: delivery.id,
+        to: delivery.to.clone(),
+        outcome,
+        ring: house.ring.clone(),
+    };
+    house.store.step(step).await.unwrap();
+}
+
+/// A challenge, and the message that this node has claimed for it.
+async fn sent(house: &House, factor: FactorId, now: Timestamp) -> (ChallengeId, Delivery) {
+    let (id, opened) = house.try_open(factor, now).await.unwrap();
+    let mut claimed = claim(house, opened.delivery, now).await;
+    assert_eq!(claimed.len(), 1);
+    (id, claimed.remove(0))
+}
+
+fn code(delivery: &Delivery) -> Submitted {
+    Submitted::parse(delivery.code.reveal())
+}
+
+/// How many rows a challenge leaves behind.
+fn traces(house: &House) -> [i64; 4] {
+    [
+        "count(*) FROM challenge",
+        "count(*) FROM delivery",
+        "count(*) FROM sms_send",
+        "sum(length(open_challenges)) FROM factor",
+    ]
+    .map(|what| house.count(&format!("SELECT {what}")))
+}
+
+#[tokio::test]
+async fn w11_the_sixth_message_in_ten_minutes_and_the_21st_in_a_day_are_refused_and_leave_nothing() {
+    let house = House::new().await;
+    // Two factors with one number share its limits.
+    let phones = [house.phone(&number(1)).await, house.phone(&number(1)).await];
+    let mut now = noon();
+    for round in 0..4 {
+        for n in 0..5 {
+            house.try_open(phones[n % 2], now).await.unwrap_or_else(|e| panic!("round {round}: {e:?}"));
+        }
+        let before = traces(&house);
+        let refused = house.try_open(phones[0], now).await.err();
+        let wait = if round < 3 { 600 } else { 86_400 - 1_800 };
+        assert_eq!(refused, Some(Refusal::SmsRateLimited { retry_after: Some(wait) }), "round {round}");
+        assert_eq!(traces(&house), before, "a refused challenge leaves nothing behind");
+        now = now.plus_seconds(600);
+    }
+    let other = house.phone(&number(2)).await;
+    house.try_open(other, now).await.unwrap();
+    let day = noon().plus_seconds(86_400);
+    let a_moment_before = Timestamp::from_millis(day.millis() - 1);
+    let refused = house.try_open(phones[0], a_moment_before).await.err();
+    assert_eq!(refused, Some(Refusal::SmsRateLimited { retry_after: Some(1) }));
+    house.try_open(phones[0], day).await.unwrap();
+}
+
+#[tokio::test]
+async fn w11_the_quota_holds_over_all_numbers_of_the_environment() {
+    let house = House::new().await;
+    for (quota, sent) in [(3, 3), (0, 0)] {
+        for n in 0..5 {
+            let phone = house.phone(&number(quota * 10 + n)).await;
+            let mut step = house.opening(house.scope(), phone, noon());
+            step.policy.daily_quota = quota;
+            let told = house.store.step(step).await.unwrap();
+            let refusal = Refusal::SmsQuotaReached { retry_after: 86_400 };
+            assert_eq!(told.err(), (n >= sent).then_some(refusal), "message {n} of quota {quota}");
+        }
+    }
+    assert_eq!(traces(&house)[..3], [3, 3, 3]);
+}
+
+#[tokio::test]
+async fn w8_a_locked_or_stopped_factor_sends_nothing() {
+    let house = House::new().await;
+    let phone = house.phone(&number(1)).await;
+    let set = |wrong: u32| {
+        let until = noon().plus_seconds(30).millis();
+        let edit = "UPDATE factor SET wrong_in_a_row = ?1, locked_until = ?2";
+        house.direct().execute(edit, (wrong, until)).unwrap();
+    };
+    for (wrong, retry_after) in [(10, Some(30)), (100, None)] {
+        set(wrong);
+        let refused = house.try_open(phone, noon()).await.err();
+        assert_eq!(refused, Some(Refusal::SmsRateLimited { retry_after }));
+        assert_eq!(traces(&house), [0, 0, 0, 0]);
+    }
+}
+
+#[tokio::test]
+async fn i8_a_message_is_claimed_once_by_its_own_node_first() {
+    let house = House::new().await;
+    let phone = house.phone(&number(1)).await;
+    let (challenge, opened) = house.try_open(phone, noon()).await.unwrap();
+    assert!(claim(&house, None, noon()).await.is_empty(), "for a minute it is for the node that opened it");
+    let claimed = claim(&house, opened.delivery, noon()).await;
+    assert_eq!(claimed.len(), 1);
+    let delivery = &claimed[0];
+    assert_eq!(delivery.to, number(1));
+    assert_eq!(delivery.challenge, challenge);
+    assert!(delivery.body.contains(delivery.code.reveal()));
+    assert!(claim(&house, opened.delivery, noon()).await.is_empty());
+    assert!(claim(&house, None, noon().plus_seconds(300)).await.is_empty(), "claimed is claimed, for ever");
+    settle(&house, delivery, DispatchOutcome::Accepted).await;
+    assert_eq!(
+        house.count("SELECT count(*) FROM delivery WHERE sealed IS NOT NULL"),
+        0,
+        "its text is erased"
+    );
+    assert_eq!(house.told(challenge, code(delivery), noon()).await, "TRUE");
+}
+
+#[tokio::test]
+async fn i8_a_message_whose_node_died_before_the_claim_goes_out_from_another() {
+    let house = House::new().await;
+    let phone = house.phone(&number(1)).await;
+    house.try_open(phone, noon()).await.unwrap();
+    let house = house.reopened();
+    assert!(claim(&house, None, noon().plus_seconds(59)).await.is_empty());
+    assert_eq!(claim(&house, None, noon().plus_seconds(60)).await.len(), 1);
+}
+
+#[tokio::test]
+async fn i8_a_message_whose_node_died_after_the_claim_ends_as_unknown_and_is_not_sent_again() {
+    let house = House::new().await;
+    let phone = house.phone(&number(1)).await;
+    let (challenge, delivery) = sent(&house, phone, noon()).await;
+    let abandoned = |now| house.store.step(SettleAbandoned { now, most: 100 });
+    assert_eq!(abandoned(noon().plus_seconds(59)).await.unwrap(), 0);
+    let after = noon().plus_seconds(60);
+    assert_eq!(abandoned(after).await.unwrap(), 1);
+    assert_eq!(abandoned(after).await.unwrap(), 0);
+    assert!(claim(&house, None, after).await.is_empty());
+    // Somebody who was only slow comes too late to change it.
+    settle(&house, &delivery, DispatchOutcome::NotSent).await;
+    assert_eq!(house.count("SELECT count(*) FROM delivery WHERE outcome = 'unknown'"), 1);
+    assert_eq!(house.told(challenge, code(&delivery), after).await, "TRUE");
+}
+
+#[tokio::test]
+async fn w11_a_message_that_surely_was_not_sent_takes_its_challenge_along_and_does_not_count() {
+    for outcome in [DispatchOutcome::NotSent, DispatchOutcome::RejectedNumber] {
+        let house = House::new().await;
+        let phone = house.phone(&number(1)).await;
+        for _ in 0..7 {
+            let (challenge, delivery) = sent(&house, phone, noon()).await;
+            settle(&house, &delivery, outcome).await;
+            assert_eq!(house.told(challenge, code(&delivery), noon()).await, "GONE");
+            assert_eq!(traces(&house), [0, traces(&house)[1], 0, 0]);
+        }
+        for _ in 0..5 {
+            let (_, delivery) = sent(&house, phone, noon()).await;
+            settle(&house, &delivery, DispatchOutcome::Unknown).await;
+        }
+        assert!(house.try_open(phone, noon()).await.is_err(), "what may have been sent counts");
+    }
+}
+
+#[tokio::test]
+async fn w11_nothing_goes_to_a_deleted_factor_or_for_a_challenge_that_is_over() {
+    let house = House::new().await;
+    let (deleted, late) = (house.phone(&number(1)).await, house.phone(&number(2)).await);
+    let (_, first) = house.try_open(deleted, noon()).await.unwrap();
+    let (_, second) = house.try_open(late, noon()).await.unwrap();
+    let scope = house.scope();
+    let actor = crate::common::operator();
+    let step = DeleteFactor { scope, actor, now: noon(), factor: deleted, reason: None };
+    house.store.step(step).await.unwrap().unwrap();
+    assert!(claim(&house, first.delivery, noon()).await.is_empty());
+    assert!(claim(&house, second.delivery, noon().plus_seconds(600)).await.is_empty());
+    assert_eq!(
+        house.count("SELECT count(*) FROM delivery WHERE state <> 'settled' OR sealed IS NOT NULL"),
+        0
+    );
+}
+
+/// A row that somebody has tampered with is an alarm, not a way to silence everybody else.
+#[tokio::test]
+async fn a_message_that_does_not_open_keeps_no_other_waiting_and_is_never_sent() {
+    let house = House::new().await;
+    let (forged, sound) = (house.phone(&number(1)).await, house.phone(&number(2)).await);
+    let (_, first) = house.try_open(forged, noon()).await.unwrap();
+    house.try_open(sound, noon()).await.unwrap();
+    let edit = "UPDATE factor SET sealed = (SELECT sealed FROM factor WHERE id = ?2) WHERE id = ?1";
+    house.direct().execute(edit, (forged.bytes(), sound.bytes())).unwrap();
+    let due = noon().plus_seconds(60);
+    let claimed = claim(&house, None, due).await;
+    assert_eq!(claimed.iter().map(|d| d.to.reveal()).collect::<Vec<_>>(), [number(2).reveal()]);
+    let ring = house.ring.clone();
+    let own = ClaimDeliveries { now: due, only: first.delivery, most: 1, ring };
+    assert!(matches!(house.store.step(own).await, Err(Failure::Internal(_))));
+    assert!(claim(&house, None, noon().plus_seconds(600)).await.is_empty());
+    assert_eq!(house.count("SELECT count(*) FROM delivery WHERE outcome = 'not_sent'"), 1);
+}

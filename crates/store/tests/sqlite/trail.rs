@@ -1,0 +1,82 @@
+//! The audit trail: whoever edits, deletes or moves an entry is found at its number (ASVS 16.4.2).
+
+use crate::common::{House, noon};
+
+/// A house whose trail has at least eight entries.
+async fn busy() -> std::sync::Arc<House> {
+    let house = House::new().await;
+    let factor = house.totp(Some("ada")).await;
+    for _ in 0..5 {
+        let challenge = house.challenge(factor.id).await;
+        house.told(challenge, factor.wrong(noon()), noon()).await;
+    }
+    house
+}
+
+#[tokio::test]
+async fn asvs_16_4_2_the_chain_goes_on_over_restarts() {
+    let house = busy().await.reopened();
+    let factor = house.totp(None).await;
+    let challenge = house.challenge(factor.id).await;
+    assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "TRUE");
+    let (entries, broken_at) = house.trail().await;
+    assert_eq!(broken_at, None);
+    let seqs: Vec<i64> = entries.iter().map(|e| e.seq).collect();
+    assert_eq!(seqs, (1..=10).collect::<Vec<_>>());
+    let last = entries.last().unwrap();
+    assert_eq!((last.kind.as_str(), last.actor.as_str()), ("verification.succeeded", "operator:ada"));
+    assert_eq!(last.challenge, Some(*challenge.bytes()));
+    assert_eq!(last.factor, Some(*factor.id.bytes()));
+    assert_eq!(last.environment, Some(*house.ours.id.bytes()));
+    assert_eq!(entries[4].detail.as_deref(), Some("{\"reason\":\"mismatch\"}"));
+}
+
+#[tokio::test]
+async fn asvs_16_4_2_every_edit_of_an_entry_is_found_at_its_number() {
+    for (edit, found_at) in [
+        ("UPDATE event SET at = at + 1 WHERE seq = 5", 5),
+        ("UPDATE event SET kind = 'verification.succeeded' WHERE seq = 5", 5),
+        ("UPDATE event SET actor = 'server' WHERE seq = 5", 5),
+        ("UPDATE event SET user_id = 'eve' WHERE seq = 5", 5),
+        ("UPDATE event SET user_id = NULL WHERE seq = 5", 5),
+        ("UPDATE event SET detail = NULL WHERE seq = 5", 5),
+        ("UPDATE event SET factor_id = zeroblob(16) WHERE seq = 5", 5),
+        ("UPDATE event SET challenge_id = factor_id, factor_id = challenge_id WHERE seq = 5", 5),
+        ("UPDATE event SET environment_id = NULL WHERE seq = 5", 5),
+        ("UPDATE event SET mac = zeroblob(32) WHERE seq = 5", 5),
+        ("DELETE FROM event WHERE seq = 5", 5),
+        ("DELETE FROM event WHERE seq = 1", 1),
+        ("DELETE FROM event WHERE seq = 5; UPDATE event SET seq = seq - 1 WHERE seq > 5", 5),
+        (
+            "UPDATE event SET seq = -1 WHERE seq = 5; UPDATE event SET seq = 5 WHERE seq = 6;
+            UPDATE event SET seq = 6 WHERE seq = -1",
+            5,
+        ),
+        ("INSERT INTO event SELECT 9, at, environment_id, kind, actor, factor_id, challenge_id, user_id, detail, mac
+            FROM event WHERE seq = 8", 9),
+    ] {
+        let house = busy().await;
+        house.direct().execute_batch(edit).unwrap();
+        let (entries, broken_at) = house.trail().await;
+        assert_eq!(broken_at, Some(found_at), "{edit}");
+        assert_eq!(entries.len(), usize::try_from(found_at).unwrap() - 1, "{edit}");
+    }
+}
+
+/// What is refused was not done: no entry. What is wrong is one entry, whatever the code was.
+#[tokio::test]
+async fn every_attempt_is_one_entry_and_a_refusal_is_none() {
+    let house = House::new().await;
+    let factor = house.totp(None).await;
+    let challenge = house.challenge(factor.id).await;
+    let before = house.trail().await.0.len();
+    for (submitted, told, entries) in [
+        (factor.wrong(noon()), "FALSE", 1),
+        (secrets::Submitted::parse("nonsense\n"), "FALSE", 2),
+        (factor.code(noon()), "TRUE", 3),
+        (factor.code(noon()), "VERIFIED", 3),
+    ] {
+        assert_eq!(house.told(challenge, submitted, noon()).await, told);
+        assert_eq!(house.trail().await.0.len() - before, entries);
+    }
+}

@@ -1,0 +1,152 @@
+//! An environment is a wall (I12): what belongs to another does not exist.
+
+use crate::common::{House, noon, number, operator, word};
+use crate::store::{
+    queries::{FindFactor, ListFactors},
+    steps::{
+        delete_factor::DeleteFactor,
+        erase_environment::EraseEnvironment,
+        purge::{PurgeSends, PurgeUnverified},
+        reset_factor::ResetFactor,
+    },
+};
+use domain::{
+    page::{PageQuery, PageRequest},
+    refusal::Refusal,
+    user_id::UserId,
+};
+
+#[tokio::test]
+async fn i12_no_step_and_no_query_sees_an_object_of_another_environment() {
+    let house = House::new().await;
+    let factor = house.totp(Some("ada")).await;
+    let challenge = house.challenge(factor.id).await;
+    let theirs = house.foreign_scope();
+    let before = rows(&house);
+
+    let mut answering = house.answering(challenge, factor.code(noon()), noon());
+    answering.scope = theirs;
+    assert_eq!(word(&house.store.step(answering).await), "GONE");
+    let mut malformed = house.answering(challenge, factor.code(noon()), noon());
+    malformed.scope = theirs;
+    malformed.submitted = Err(vec![]);
+    assert_eq!(word(&house.store.step(malformed).await), "GONE", "what is wrong with it is not even told");
+
+    let opening = house.opening(theirs, factor.id, noon());
+    assert_eq!(house.store.step(opening).await.unwrap().err(), Some(Refusal::FactorNotFound));
+    let delete =
+        DeleteFactor { scope: theirs, actor: operator(), now: noon(), factor: factor.id, reason: None };
+    assert_eq!(house.store.step(delete).await.unwrap(), Err(Refusal::FactorNotFound));
+    let reset = ResetFactor {
+        scope: theirs,
+        actor: operator(),
+        now: noon(),
+        factor: factor.id,
+        user_too: true,
+        reason: "because".into(),
+    };
+    assert_eq!(house.store.step(reset).await.unwrap(), Err(Refusal::FactorNotFound));
+
+    let later = noon().plus_seconds(1_000_000);
+    let purge = PurgeUnverified { scope: theirs, now: later, after: [0; 16], before: later, most: 100 };
+    assert_eq!(house.store.step(purge).await.unwrap(), None);
+    house.store.step(EraseEnvironment { scope: theirs, actor: operator(), now: noon() }).await.unwrap();
+
+    let find = |scope| FindFactor { scope, factor: factor.id, ring: house.ring.clone() };
+    assert!(house.store.query(find(theirs)).await.unwrap().is_none());
+    assert!(house.store.query(find(house.scope())).await.unwrap().is_some());
+    for (scope, seen) in [(theirs, 0), (house.scope(), 1)] {
+        let list = ListFactors {
+            scope,
+            user: UserId::parse("ada").unwrap(),
+            page: first_page(),
+            verified_only: false,
+            ring: house.ring.clone(),
+        };
+        assert_eq!(house.store.query(list).await.unwrap().items.len(), seen);
+    }
+
+    assert_eq!(rows(&house), before, "nothing was written");
+    assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "TRUE");
+}
+
+fn first_page() -> PageRequest<domain::id::FactorId> {
+    PageQuery::default().parse(domain::id::FactorId::parse).unwrap()
+}
+
+/// Everything about factors and challenges, as text.
+fn rows(house: &House) -> String {
+    let direct = house.direct();
+    let mut all = String::new();
+    for table in ["factor", "challenge", "user_budget"] {
+        let mut rows = direct.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = rows.column_count();
+        let mut rows = rows.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            for column in 0..columns {
+                all.push_str(&format!("{:?};", row.get_ref(column).unwrap()));
+            }
+        }
+    }
+    all
+}
+
+/// One person may be known by the same name in two environments: these are two users.
+#[tokio::test]
+async fn i12_the_budget_of_a_user_ends_at_the_wall_and_so_do_messages() {
+    let house = House::new().await;
+    let phone = house.phone(&number(1)).await;
+    house.challenge(phone).await;
+    let later = noon().plus_seconds(100_000);
+    let purge = PurgeSends { scope: house.foreign_scope(), before: later };
+    assert_eq!(house.store.step(purge).await.unwrap(), 0);
+    let purge = PurgeSends { scope: house.scope(), before: later };
+    assert_eq!(house.store.step(purge).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_deleted_factor_takes_its_challenges_along_and_leaves_the_budget_of_its_user() {
+    let house = House::new().await;
+    let factor = house.totp(Some("ada")).await;
+    let challenge = house.challenge(factor.id).await;
+    assert_eq!(house.told(challenge, factor.wrong(noon()), noon()).await, "FALSE");
+    let delete = || DeleteFactor {
+        scope: house.scope(),
+        actor: operator(),
+        now: noon(),
+        factor: factor.id,
+        reason: None,
+    };
+    assert_eq!(house.store.step(delete()).await.unwrap(), Ok(()));
+    assert_eq!(house.store.step(delete()).await.unwrap(), Err(Refusal::FactorNotFound));
+    assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "GONE");
+    house.totp(Some("ada")).await;
+    assert_eq!(
+        house.count("SELECT length(wrong_at) FROM user_budget"),
+        8,
+        "I4: enrolling anew does not refill it"
+    );
+}
+
+#[tokio::test]
+async fn an_operators_reset_lifts_a_stop_and_leaves_the_used_step_used() {
+    let house = House::new().await;
+    let factor = house.totp(Some("ada")).await;
+    let challenge = house.challenge(factor.id).await;
+    assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "TRUE");
+    house.direct().execute_batch("UPDATE factor SET wrong_in_a_row = 100").unwrap();
+    let challenge = house.challenge(factor.id).await;
+    let next = noon().plus_seconds(30);
+    assert_eq!(house.told(challenge, factor.code(next), next).await, "STOPPED");
+    let reset = ResetFactor {
+        scope: house.scope(),
+        actor: operator(),
+        now: noon(),
+        factor: factor.id,
+        user_too: true,
+        reason: "identified in person".into(),
+    };
+    assert_eq!(house.store.step(reset).await.unwrap(), Ok(()));
+    assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "FALSE");
+    assert_eq!(house.told(challenge, factor.code(next), next).await, "TRUE");
+}
