@@ -1,7 +1,7 @@
 //! Connections and what is set on them.
 
 use super::folder::OpenError;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use std::path::Path;
 
 /// `CSgn` in the file's header: whose database it is.
@@ -55,6 +55,9 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
 fn set_up(connection: &Connection, pragmas: &str) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // A plan depends on the statement alone. Otherwise SQLite compiles one anew whenever a bound value might have
+    // changed the plan, which cost a quarter of all the time of a busy server.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(pragmas)
 }
 
@@ -76,5 +79,32 @@ pub(super) fn named(path: &Path, e: &rusqlite::Error) -> OpenError {
             OpenError::Corrupt(path.to_owned(), e.to_string())
         }
         _ => OpenError::Unusable(path.to_owned(), e.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{engine::sqlite::migrate::migrate, statements::ALL};
+    use domain::time::Timestamp;
+    use rusqlite::StatementStatus;
+
+    #[test]
+    fn no_statement_is_compiled_anew_for_another_value() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("countersign.db");
+        let mut connection = open_writer(&path).unwrap();
+        migrate(&mut connection, &path, Timestamp::from_millis(1)).unwrap();
+        for statement in ALL {
+            let mut prepared = connection.prepare(statement.numbered()).unwrap();
+            for value in [1, 2, 3] {
+                for i in 1..=prepared.parameter_count() {
+                    prepared.raw_bind_parameter(i, value).unwrap();
+                }
+                // Whether it does anything with such values is not the question here.
+                let _ = prepared.raw_query().next().map(|_| ());
+            }
+            assert_eq!(prepared.get_status(StatementStatus::RePrepare), 0, "{}", statement.name);
+        }
     }
 }
