@@ -1,10 +1,12 @@
 //! The embedded engine: SQLite in WAL mode, one writer thread with group commit, readers beside it.
 
 mod backup;
+mod checkpoint;
 mod connection;
 mod folder;
 mod migrate;
 mod reader;
+mod soundness;
 mod transaction;
 mod writer;
 
@@ -75,7 +77,12 @@ impl Sqlite {
         connection::check(&connection, &path)?;
         let figures = Arc::new(Figures::default());
         let readers = reader::Readers::start(&path)?;
-        let writer = writer::Writer::start(connection, path.clone(), Arc::clone(&figures), on_fatal)?;
+        let writer = writer::Writer::start(
+            connection,
+            path.clone(),
+            Arc::clone(&figures),
+            soundness::Soundness::new(on_fatal),
+        )?;
         Ok(Self { writer, readers, figures, path: Arc::new(path) })
     }
 

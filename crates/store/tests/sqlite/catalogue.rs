@@ -4,7 +4,8 @@ use crate::common::House;
 use crate::store::statements::ALL;
 
 /// The tables of tenant data.
-const TENANT: [&str; 6] = ["factor", "challenge", "user_budget", "delivery", "sms_send", "remembered_answer"];
+const TENANT: [&str; 7] =
+    ["factor", "factor_guard", "challenge", "user_budget", "delivery", "sms_send", "remembered_answer"];
 
 /// Statements that look across environments, and why each may.
 const ACROSS: [(&str, &str); 12] = [

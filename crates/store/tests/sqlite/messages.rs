@@ -49,7 +49,7 @@ fn traces(house: &House) -> [i64; 4] {
         "count(*) FROM challenge",
         "count(*) FROM delivery",
         "count(*) FROM sms_send",
-        "sum(length(open_challenges)) FROM factor",
+        "sum(length(open_challenges)) FROM factor_guard",
     ]
     .map(|what| house.count(&format!("SELECT {what}")))
 }
@@ -102,7 +102,7 @@ async fn w8_a_locked_or_stopped_factor_sends_nothing() {
     let phone = house.phone(&number(1)).await;
     let set = |wrong: u32| {
         let until = noon().plus_seconds(30).millis();
-        let edit = "UPDATE factor SET wrong_in_a_row = ?1, locked_until = ?2";
+        let edit = "UPDATE factor_guard SET wrong_in_a_row = ?1, locked_until = ?2";
         house.direct().execute(edit, (wrong, until)).unwrap();
     };
     for (wrong, retry_after) in [(10, Some(30)), (100, None)] {

@@ -134,7 +134,7 @@ async fn an_operators_reset_lifts_a_stop_and_leaves_the_used_step_used() {
     let factor = house.totp(Some("ada")).await;
     let challenge = house.challenge(factor.id).await;
     assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "TRUE");
-    house.direct().execute_batch("UPDATE factor SET wrong_in_a_row = 100").unwrap();
+    house.direct().execute_batch("UPDATE factor_guard SET wrong_in_a_row = 100").unwrap();
     let challenge = house.challenge(factor.id).await;
     let next = noon().plus_seconds(30);
     assert_eq!(house.told(challenge, factor.code(next), next).await, "STOPPED");
