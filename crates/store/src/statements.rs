@@ -148,6 +148,13 @@ catalogue! {
     PURGE_UNVERIFIED_FACTOR = "DELETE FROM factor WHERE id = $1 AND environment_id = $2 AND EXISTS
         (SELECT 1 FROM factor_guard WHERE factor_id = $1 AND environment_id = $2 AND verified_at IS NULL)";
 
+    // The replay floor.
+    GUARDS_AFTER = "SELECT factor_id FROM factor_guard WHERE factor_id > $1 ORDER BY factor_id LIMIT $2";
+    RAISE_LAST_STEPS = "UPDATE factor_guard SET open_challenges = $4,
+        last_step = CASE WHEN last_step > $3 THEN last_step ELSE $3 END WHERE factor_id > $1 AND factor_id <= $2";
+    CANCEL_DELIVERIES = "UPDATE delivery SET state = 'settled', outcome = $1, lease_until = NULL, sealed = NULL
+        WHERE state <> 'settled'";
+
     // The dev environment's reset.
     ERASE_FACTORS = "DELETE FROM factor WHERE environment_id = $1";
     ERASE_CHALLENGES = "DELETE FROM challenge WHERE environment_id = $1";

@@ -8,7 +8,7 @@ const TENANT: [&str; 7] =
     ["factor", "factor_guard", "challenge", "user_budget", "delivery", "sms_send", "remembered_answer"];
 
 /// Statements that look across environments, and why each may.
-const ACROSS: [(&str, &str); 12] = [
+const ACROSS: [(&str, &str); 15] = [
     ("FACTORS_TO_RESEAL", "rotation walks all rows; what it writes back names the environment it read"),
     ("DELIVERIES_TO_RESEAL", "likewise"),
     ("OWED_DELIVERIES", "the outbox worker serves all environments; a delivery brings its own along"),
@@ -18,6 +18,9 @@ const ACROSS: [(&str, &str); 12] = [
     ("RECALL_ANSWER", "the digest holds the API key, and the step compares the environment"),
     ("LATEST_FACTOR", "the latest time the store has seen, whoever brought it"),
     ("LATEST_CHALLENGE", "likewise"),
+    ("GUARDS_AFTER", "a floor is for the whole store, as a restored backup is"),
+    ("RAISE_LAST_STEPS", "likewise"),
+    ("CANCEL_DELIVERIES", "likewise"),
     ("PURGE_CHALLENGES", "by age alone, the same for all"),
     ("PURGE_ANSWERS", "likewise"),
     ("PURGE_DELIVERIES", "likewise"),
@@ -89,7 +92,10 @@ async fn i14_no_statement_reads_a_whole_table_of_tenant_data() {
         let mut rows = plan.raw_query();
         while let Some(row) = rows.next().unwrap() {
             let step: String = row.get(3).unwrap();
-            let whole = step.starts_with("SCAN") && TENANT.iter().any(|t| step.contains(t));
+            // The index of what is owed holds nothing else, and that is little.
+            let whole = step.starts_with("SCAN")
+                && TENANT.iter().any(|t| step.contains(t))
+                && !step.contains("INDEX delivery_unsettled");
             assert!(!whole || allowed(statement.name, statement.sql), "{}: {step}", statement.name);
         }
     }
