@@ -5,6 +5,7 @@
 //! countersign-faults io-faults  --binary P [--sites 12] [--faults eio,enospc,kill,slow]
 //! countersign-faults races      --binary P [--rounds 20]       codes that land in one moment
 //! countersign-faults sigterm    --binary P [--cycles 10]       stops under load
+//! countersign-faults timing     --binary P [--rounds 400] [--samples 200000]   whether time tells what answers do not
 //! countersign-faults planted    [--each 200]                   the checker's own examination
 //! countersign-faults check      --history FILE                 a history that a run left
 //! ```
@@ -28,6 +29,7 @@ mod run;
 mod server;
 mod sigterm;
 mod strace;
+mod timing;
 mod volley;
 
 use loadgen::args::Args;
@@ -36,7 +38,7 @@ use std::{path::Path, process::ExitCode};
 use strace::Fault;
 
 const NAMES: &[&str] =
-    &["binary", "cycles", "rounds", "sites", "faults", "each", "history", "folder", "seed"];
+    &["binary", "cycles", "rounds", "samples", "sites", "faults", "each", "history", "folder", "seed"];
 
 enum Ended {
     Clean(String),
@@ -82,8 +84,10 @@ fn program() -> Ended {
             Some(path) => ended(crash_loop::check_file(Path::new(path))),
             None => Ended::WrongArguments("--history is needed".into()),
         },
-        "crash-loop" | "io-faults" | "races" | "sigterm" => against_the_binary(&command, &args),
-        _ => Ended::WrongArguments("commands: crash-loop, io-faults, races, sigterm, planted, check".into()),
+        "crash-loop" | "io-faults" | "races" | "sigterm" | "timing" => against_the_binary(&command, &args),
+        _ => Ended::WrongArguments(
+            "commands: crash-loop, io-faults, races, sigterm, timing, planted, check".into(),
+        ),
     }
 }
 
@@ -98,10 +102,11 @@ fn against_the_binary(command: &str, args: &Args) -> Ended {
             other => Err(format!("--faults {other}: known are eio, enospc, kill, slow")),
         });
         let cycles = args.get("cycles", if command == "sigterm" { 10 } else { 20 })?;
-        let numbers = (cycles, args.get("sites", 12)?, args.get("rounds", 20)?);
+        let rounds = args.get("rounds", if command == "timing" { 400 } else { 20 })?;
+        let numbers = (cycles, args.get("sites", 12)?, rounds, args.get("samples", 200_000)?);
         Ok((Run::new(args)?, numbers, faults.collect::<Result<Vec<Fault>, String>>()?))
     };
-    let (run, (cycles, sites, rounds), faults) = match read() {
+    let (run, (cycles, sites, rounds, samples), faults) = match read() {
         Ok(all) => all,
         Err(why) => return Ended::WrongArguments(why),
     };
@@ -114,6 +119,7 @@ fn against_the_binary(command: &str, args: &Args) -> Ended {
             "crash-loop" => crash_loop::run(&run, cycles).await,
             "io-faults" => io_faults::run(&run, sites, &faults).await,
             "races" => races::run(&run, rounds).await,
+            "timing" => timing::run(&run, rounds, samples).await,
             _ => sigterm::run(&run, cycles).await,
         }
     });
