@@ -30,8 +30,6 @@ const BEGIN: u64 = 1_924_992_015;
 const ROUND_SECONDS: u64 = 120;
 /// The longest lock (W9).
 const LOCK_SECONDS: u64 = 3_600;
-/// So many rounds fit into it.
-const LOCK_ROUNDS: u64 = LOCK_SECONDS / ROUND_SECONDS;
 
 /// One factor a pair, so that no pair charges another's budget.
 pub(crate) struct Scene {
@@ -44,8 +42,8 @@ pub(crate) struct Scene {
     /// Of this step, the one before and the next.
     steps: [Factor; 4],
     locked: (Factor, String),
-    /// Rounds since it was locked last.
-    locked_for: u64,
+    /// Until when it is locked, in seconds since [`BEGIN`].
+    locked_until: u64,
     foreign: (Factor, String),
     absent: (String, String),
 }
@@ -60,8 +58,32 @@ fn command(plan: &Plan, args: &[&str]) -> Result<Value, String> {
     serde_json::from_slice(&out.stdout).map_err(|e| format!("{args:?}: {e}"))
 }
 
-fn told<T>(reply: std::io::Result<Result<T, Refusal>>) -> Result<T, String> {
-    reply.map_err(|e| e.to_string())?.map_err(|refusal| format!("{refusal:?}"))
+/// Why a round does not come to its end.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The server had no time: this round says nothing, and the next may.
+    Busy,
+    /// An answer that this is not about, or none.
+    Other(String),
+}
+
+impl From<String> for Trouble {
+    fn from(why: String) -> Trouble {
+        Trouble::Other(why)
+    }
+}
+
+impl From<&str> for Trouble {
+    fn from(why: &str) -> Trouble {
+        Trouble::Other(why.to_owned())
+    }
+}
+
+fn told<T>(reply: std::io::Result<Result<T, Refusal>>) -> Result<T, Trouble> {
+    reply.map_err(|e| e.to_string())?.map_err(|refusal| match refusal {
+        Refusal::Busy => Trouble::Busy,
+        other => Trouble::Other(format!("{other:?}")),
+    })
 }
 
 impl Scene {
@@ -69,7 +91,7 @@ impl Scene {
     ///
     /// # Errors
     /// One sentence if the server refuses anything.
-    pub(crate) async fn set(plan: &Plan) -> Result<Scene, String> {
+    pub(crate) async fn set(plan: &Plan) -> Result<Scene, Trouble> {
         command(plan, &["environment", "create", "foreign"])?;
         let made = command(plan, &["api-key", "create", "--environment", "foreign"])?;
         let key = made["key"].as_str().ok_or("no key was made")?;
@@ -78,7 +100,7 @@ impl Scene {
         let clock = r#"{"set":"2031-01-01T00:00:15.000Z","frozen":true}"#;
         let set = post(&mut conn, "/countersign/dev/clock", clock).await?;
         if set.status != 200 {
-            return Err(format!("the clock is not set: {}", set.status));
+            return Err(format!("the clock is not set: {}", set.status).into());
         }
         let foreign = told(theirs.enroll(&mut conn, None).await)?;
         let foreign_challenge = told(theirs.challenge(&mut conn, &foreign.id).await)?;
@@ -97,7 +119,7 @@ impl Scene {
             guessed: [a, b, c],
             steps: [d, e, f, g],
             locked: (locked, String::new()),
-            locked_for: 0,
+            locked_until: 0,
             foreign: (foreign, foreign_challenge),
             absent,
         };
@@ -107,7 +129,7 @@ impl Scene {
 
     /// Wrong attempts with the clock moved past each lock, until a lock lasts an hour. One more follows whenever that
     /// is over, so the hundredth is not reached in two thousand rounds.
-    async fn lock_for_an_hour(&mut self) -> Result<(), String> {
+    async fn lock_for_an_hour(&mut self) -> Result<(), Trouble> {
         for wrong in 0..20 {
             self.lock_once(wrong).await?;
             self.advance(LOCK_SECONDS).await?;
@@ -115,37 +137,48 @@ impl Scene {
         self.lock_once(20).await
     }
 
-    async fn lock_once(&mut self, nth: u32) -> Result<(), String> {
+    async fn lock_once(&mut self, nth: u32) -> Result<(), Trouble> {
         let factor = self.locked.0.clone();
         self.locked.1 = self.challenge(&factor).await?;
         let code = totp::wrong_code(&factor.secret, self.step(), nth).ok_or("no wrong code")?;
-        let (status, _) = self.verify(&self.locked.1.clone(), &code).await?;
-        if status == 201 { Ok(()) } else { Err(format!("the attempt that locks says {status}")) }
+        // Not known yet, should the server not say.
+        self.locked_until = 0;
+        let left = match self.verify(&self.locked.1.clone(), &code).await?.0 {
+            201 => LOCK_SECONDS,
+            // It did so a round or two ago, and could not say.
+            429 => LOCK_SECONDS - 3 * ROUND_SECONDS,
+            status => return Err(format!("the attempt that locks says {status}").into()),
+        };
+        self.locked_until = self.seconds + left;
+        Ok(())
     }
 
     fn step(&self) -> u64 {
         (BEGIN + self.seconds) / 30
     }
 
-    async fn advance(&mut self, seconds: u64) -> Result<(), String> {
+    async fn advance(&mut self, seconds: u64) -> Result<(), Trouble> {
         self.seconds += seconds;
         told(self.api.advance_clock(&mut self.conn, seconds).await)
     }
 
-    async fn challenge(&mut self, factor: &Factor) -> Result<String, String> {
+    async fn challenge(&mut self, factor: &Factor) -> Result<String, Trouble> {
         told(self.api.challenge(&mut self.conn, &factor.id).await)
     }
 
-    async fn verify(&mut self, challenge: &str, code: &str) -> Result<(u16, u64), String> {
+    async fn verify(&mut self, challenge: &str, code: &str) -> Result<(u16, u64), Trouble> {
         let (path, body) = Api::verify_parts(challenge, code);
         self.timed("POST", &path, &body).await
     }
 
     /// The status, and the nanoseconds from before the first byte to after the last.
-    async fn timed(&mut self, method: &str, path: &str, body: &str) -> Result<(u16, u64), String> {
+    async fn timed(&mut self, method: &str, path: &str, body: &str) -> Result<(u16, u64), Trouble> {
         let request = Request { method, path, key: KEY, idempotency_key: None, body };
         let start = Instant::now();
         let response = self.conn.call(request).await.map_err(|e| e.to_string())?;
+        if response.status == 503 {
+            return Err(Trouble::Busy);
+        }
         Ok((response.status, u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)))
     }
 
@@ -157,14 +190,14 @@ impl Scene {
         asked: [(&str, &str, &str); 2],
         wanted: u16,
         tell: &mut impl FnMut(&'static str, bool, u64),
-    ) -> Result<(), String> {
+    ) -> Result<(), Trouble> {
         let first = dice.below(2) == 0;
         for is_a in [first, !first] {
             let [a, b] = asked;
             let (method, path, body) = if is_a { a } else { b };
             let (status, took) = self.timed(method, path, body).await?;
             if status != wanted {
-                return Err(format!("{name}: {path} says {status}, not {wanted}"));
+                return Err(format!("{name}: {path} says {status}, not {wanted}").into());
             }
             tell(name, is_a, took);
         }
@@ -180,7 +213,7 @@ impl Scene {
         codes: [&str; 2],
         wanted: u16,
         tell: &mut impl FnMut(&'static str, bool, u64),
-    ) -> Result<(), String> {
+    ) -> Result<(), Trouble> {
         let [(a, a_body), (b, b_body)] =
             [0, 1].map(|n: usize| Api::verify_parts(challenges[n.min(1)], codes[n.min(1)]));
         self.both(dice, name, [("POST", &a, &a_body), ("POST", &b, &b_body)], wanted, tell).await
@@ -194,7 +227,7 @@ impl Scene {
         &mut self,
         dice: &mut Dice,
         mut tell: impl FnMut(&'static str, bool, u64),
-    ) -> Result<(), String> {
+    ) -> Result<(), Trouble> {
         self.advance(ROUND_SECONDS).await?;
         let step = self.step();
         let nth = u32::try_from(dice.below(400_000)).unwrap_or(0);
@@ -227,11 +260,9 @@ impl Scene {
         }
 
         // Lock and challenge are renewed when they end.
-        self.locked_for += 1;
-        if self.locked_for == LOCK_ROUNDS {
-            self.locked_for = 0;
+        if self.seconds >= self.locked_until {
             self.lock_once(nth).await?;
-        } else if self.locked_for.is_multiple_of(4) {
+        } else if self.seconds % 480 < ROUND_SECONDS {
             let factor = self.locked.0.clone();
             self.locked.1 = self.challenge(&factor).await?;
         }
