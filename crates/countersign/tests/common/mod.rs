@@ -9,7 +9,10 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Output, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -51,6 +54,7 @@ pub fn ask(folder: &Path, args: &[&str]) -> Value {
 pub struct Server {
     child: Child,
     lines: Receiver<String>,
+    said: Arc<Mutex<String>>,
     pub address: SocketAddr,
     /// What it printed before it was ready.
     pub greeting: String,
@@ -67,8 +71,12 @@ impl Server {
     /// `dev` on a free port.
     pub fn dev(folder: &Path, args: &[&str]) -> Self {
         let mut command = countersign(&["dev", "--listen", "127.0.0.1:0", "--data"]);
-        command.arg(folder).args(args);
-        Self::start(&mut command, |line| {
+        Self::dev_of(command.arg(folder).args(args))
+    }
+
+    /// `dev` by a command that names everything else.
+    pub fn dev_of(command: &mut Command) -> Self {
+        Self::start(command, |line| {
             Some(line.trim_start().strip_prefix("Base URL")?.trim().strip_prefix("http://")?.to_owned())
         })
     }
@@ -83,12 +91,22 @@ impl Server {
     }
 
     fn start(command: &mut Command, address_in: impl Fn(&str) -> Option<String>) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (tell, lines) = channel();
-        let out = BufReader::new(child.stdout.take().unwrap());
+        let said = Arc::new(Mutex::new(String::new()));
+        let (out, errors) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let heard = Arc::clone(&said);
         std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                *heard.lock().unwrap() += &format!("{line}\n");
                 drop(tell.send(line));
+            }
+        });
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                eprintln!("{line}");
+                *heard.lock().unwrap() += &format!("{line}\n");
             }
         });
         let mut greeting = String::new();
@@ -99,7 +117,12 @@ impl Server {
             greeting.push_str(&line);
             greeting.push('\n');
         }
-        Self { child, lines, address: address.unwrap().parse().unwrap(), greeting }
+        Self { child, lines, said, address: address.unwrap().parse().unwrap(), greeting }
+    }
+
+    /// Everything it has printed so far, on either stream.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
     }
 
     /// Lines printed since, until one fits.
@@ -138,13 +161,18 @@ impl Server {
 
     /// The same, with the body as text.
     pub fn call_for_text(&self, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
+        self.call_with(method, path, key, "", body)
+    }
+
+    /// The same, with more headers, each ended by CR LF.
+    pub fn call_with(&self, method: &str, path: &str, key: &str, more: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let length = body.len();
         let type_ = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {key}\r\n{type_}\
+            "{method} {path} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {key}\r\n{type_}{more}\
              content-length: {length}\r\nconnection: close\r\n\r\n{body}"
         )
         .unwrap();

@@ -7,6 +7,7 @@ use countersign_store as store;
 mod batches;
 mod catalogue;
 mod common;
+mod even;
 mod guards;
 mod messages;
 mod opening;
