@@ -137,8 +137,9 @@ pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
     let route = found.template();
     let (mut known, mut inbound) = (Known::default(), Inbound::new(body));
     let outcome = if server.hooks.watch().traces() {
-        let (outcome, steps) =
-            app::timed(caught(serve(&server, found, &parts, &mut inbound, &mut known))).await;
+        // Behind a pointer, so that whoever does not trace need not have room for it.
+        let served = Box::pin(caught(serve(&server, found, &parts, &mut inbound, &mut known)));
+        let (outcome, steps) = app::timed(served).await;
         known.steps = steps;
         outcome
     } else {
