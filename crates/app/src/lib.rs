@@ -29,5 +29,6 @@ pub use start::{App, Options, StartError};
 pub use store::{
     Failure,
     remembered::{Answer, Memory},
+    timing::{StepTimes, timed},
 };
 pub use verify_challenge::Verified;

@@ -5,9 +5,11 @@
 
 use serde_json::Value;
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    path::Path,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{
         Arc, Mutex,
@@ -24,7 +26,7 @@ pub fn countersign(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
     command.args(args).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("COUNTERSIGN_") {
+        if ["COUNTERSIGN_", "OTEL_"].iter().any(|ours| name.to_string_lossy().starts_with(ours)) {
             command.env_remove(name);
         }
     }
@@ -48,6 +50,19 @@ pub fn ask(folder: &Path, args: &[&str]) -> Value {
     let (code, out, error) = ended(countersign(args).arg("--json").arg("--data").arg(folder));
     assert_eq!(code, 0, "{args:?}: {error}");
     serde_json::from_str(&out).unwrap()
+}
+
+/// A configuration in a folder, with a master key of a mode.
+pub fn configured(folder: &Path, more: &str, mode: u32) -> PathBuf {
+    let key = folder.join("master.key");
+    assert_eq!(ended(countersign(&["keys", "generate"]).arg(&key)).0, 0);
+    fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+    let config = folder.join("countersign.toml");
+    let (data, key) = (folder.join("data"), key.display());
+    let text =
+        format!("listen = '127.0.0.1:0'\ndata = '{}'\nmaster_key_file = '{key}'\n{more}", data.display());
+    fs::write(&config, text).unwrap();
+    config
 }
 
 /// A server that runs. Killed when dropped.
@@ -83,8 +98,12 @@ impl Server {
 
     /// `serve` with a configuration that listens on a free port.
     pub fn serve(config: &Path) -> Self {
-        let mut command = countersign(&["serve", "--config"]);
-        Self::start(command.arg(config), |line| {
+        Self::serve_with(countersign(&["serve", "--config"]).arg(config))
+    }
+
+    /// `serve` as a command says.
+    pub fn serve_with(command: &mut Command) -> Self {
+        Self::start(command, |line| {
             let line: Value = serde_json::from_str(line).ok()?;
             (line["message"] == "serving").then(|| line["address"].as_str().unwrap().to_owned())
         })
@@ -105,7 +124,6 @@ impl Server {
         let heard = Arc::clone(&said);
         std::thread::spawn(move || {
             for line in BufReader::new(errors).lines().map_while(Result::ok) {
-                eprintln!("{line}");
                 *heard.lock().unwrap() += &format!("{line}\n");
             }
         });
@@ -204,6 +222,13 @@ impl Server {
         assert_eq!(status, 201, "{answer}");
         answer["valid"].as_bool().unwrap()
     }
+}
+
+/// The code that a phone with `secret` shows now.
+pub fn code_now(secret: &str) -> String {
+    let seed = secrets::TotpSeed::import_base32(secret).unwrap();
+    let now = domain::time::Clock::now(&app::SystemClock);
+    secrets::hotp(&seed, now.step()).reveal().to_owned()
 }
 
 /// The code that a phone with `secret` shows at a time of the wire.

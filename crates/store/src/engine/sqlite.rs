@@ -13,7 +13,7 @@ mod writer;
 pub use backup::backup;
 pub use folder::{DataFolder, OpenError};
 
-use crate::{Failure, Query, Step, engine::sqlite::writer::Trail};
+use crate::{Failure, Query, Step, engine::sqlite::writer::Trail, timing};
 use domain::time::Timestamp;
 use secrets::KeyRing;
 use std::{
@@ -116,14 +116,21 @@ impl Sqlite {
     }
 
     pub(crate) async fn step<S: Step>(&self, step: S) -> Result<S::Out, Failure> {
-        let answer = self.writer.submit(step).inspect_err(|_| {
+        let asked = timing::now_if_asked();
+        let answer = self.writer.submit(step, asked.is_some()).inspect_err(|_| {
             self.figures.refused.fetch_add(1, Ordering::Relaxed);
         })?;
-        confirmed(answer).await
+        let settled = confirmed(answer).await;
+        if let Some(asked) = asked {
+            let (durable, begun) =
+                settled.as_ref().map_or((false, None), |(out, begun)| (out.is_ok(), *begun));
+            timing::note(asked, begun, durable);
+        }
+        settled?.0
     }
 
     pub(crate) async fn query<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
-        confirmed(self.readers.submit(query)?).await
+        confirmed(self.readers.submit(query)?).await?
     }
 
     /// Lets the writer finish what waits, and ends it.
@@ -133,9 +140,9 @@ impl Sqlite {
 }
 
 /// The answer, unless it takes too long. What is not confirmed is not told (I8).
-async fn confirmed<T>(answer: tokio::sync::oneshot::Receiver<Result<T, Failure>>) -> Result<T, Failure> {
+async fn confirmed<T>(answer: tokio::sync::oneshot::Receiver<T>) -> Result<T, Failure> {
     match tokio::time::timeout(CONFIRMATION_WAIT, answer).await {
-        Ok(Ok(out)) => out,
+        Ok(Ok(out)) => Ok(out),
         Ok(Err(_)) => Err(Failure::busy("the store has stopped")),
         Err(_) => Err(Failure::busy("not confirmed in time")),
     }

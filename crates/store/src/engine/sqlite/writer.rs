@@ -33,15 +33,23 @@ trait Job: Send {
     fn settle(self: Box<Self>, durable: Result<(), Failure>);
 }
 
+/// What a step came to, and when it was first taken up, if that was asked for.
+pub(super) type Settled<T> = (Result<T, Failure>, Option<Instant>);
+
 struct StepJob<S: Step> {
     step: S,
     out: Option<S::Out>,
-    answer: oneshot::Sender<Result<S::Out, Failure>>,
+    timed: bool,
+    begun: Option<Instant>,
+    answer: oneshot::Sender<Settled<S::Out>>,
 }
 
 impl<S: Step> Job for StepJob<S> {
     fn run(&mut self, tx: &mut LiteTx<'_>) -> Result<(), Failure> {
         self.out = None;
+        if self.timed && self.begun.is_none() {
+            self.begun = Some(Instant::now());
+        }
         // A panic is a fault of one step, not of the batch: it is rolled back, and its neighbours run again.
         let out = catch_unwind(AssertUnwindSafe(|| at_once(self.step.run(tx))))
             .unwrap_or_else(|_| Err(Failure::internal("a step panicked")))?;
@@ -50,10 +58,10 @@ impl<S: Step> Job for StepJob<S> {
     }
 
     fn settle(self: Box<Self>, durable: Result<(), Failure>) {
-        let Self { out, answer, .. } = *self;
+        let Self { out, answer, begun, .. } = *self;
         let out = durable.and_then(|()| out.ok_or_else(|| Failure::internal("a step has no outcome")));
         // Whoever asked may be gone; the step is done all the same.
-        drop(answer.send(out));
+        drop(answer.send((out, begun)));
     }
 }
 
@@ -99,12 +107,14 @@ impl Writer {
     pub(super) fn submit<S: Step>(
         &self,
         step: S,
-    ) -> Result<oneshot::Receiver<Result<S::Out, Failure>>, Failure> {
+        timed: bool,
+    ) -> Result<oneshot::Receiver<Settled<S::Out>>, Failure> {
         let (answer, receiver) = oneshot::channel();
         if !self.is_sound() {
             return Err(Failure::busy("the store has stopped"));
         }
-        match self.queue.try_send(Message::Run(Box::new(StepJob { step, out: None, answer }))) {
+        let job = StepJob { step, out: None, timed, begun: None, answer };
+        match self.queue.try_send(Message::Run(Box::new(job))) {
             Ok(()) => Ok(receiver),
             Err(TrySendError::Full(_)) => Err(Failure::busy("the queue is full")),
             Err(TrySendError::Disconnected(_)) => Err(Failure::busy("the store has stopped")),
