@@ -38,9 +38,12 @@ async fn requests_are_told_by_template_and_never_by_path() {
     assert_eq!(*seen.0.lock().unwrap(), expected.map(|(route, status)| (route.to_owned(), status)));
 }
 
-/// Whether it asks for traces, and what it was told of them: the context, whether the caller is known, the verdict, steps.
+/// What was told of a trace: whether there is a context and a known caller, the verdict, how many steps.
+type Told = Option<(bool, bool, Option<bool>, usize)>;
+
+/// Whether it asks for traces, and what it was told of them.
 #[derive(Clone)]
-struct Tracing(bool, Arc<Mutex<Vec<Option<(bool, bool, Option<bool>, usize)>>>>);
+struct Tracing(bool, Arc<Mutex<Vec<Told>>>);
 
 impl Watch for Tracing {
     fn traces(&self) -> bool {

@@ -148,7 +148,8 @@ async fn f51_what_is_refused_is_refused_alike_whatever_the_code() {
     for _ in 0..5 {
         assert_eq!(answered(&house, over, spent.wrong(noon()), false).await.0, "FALSE");
     }
-    let lock = format!("UPDATE factor SET locked_until = {} WHERE wrong_in_a_row = 0", noon().millis() + 1);
+    let lock =
+        format!("UPDATE factor_guard SET locked_until = {} WHERE wrong_in_a_row = 0", noon().millis() + 1);
     house.direct().execute_batch(&lock).unwrap();
     for (challenge, factor, says) in
         [(used, &factor, "VERIFIED"), (locked, &factor, "LOCKED"), (over, &spent, "SPENT")]
