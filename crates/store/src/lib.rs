@@ -15,6 +15,6 @@ pub mod step;
 pub mod steps;
 pub mod trail;
 
-pub use engine::{Store, sqlite};
+pub use engine::{Figures, Store, postgres, sqlite};
 pub use failure::Failure;
 pub use step::{Query, Reads, Step, Tx};
