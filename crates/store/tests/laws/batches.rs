@@ -1,36 +1,17 @@
-//! Group commit: a step that breaks does not harm its neighbours, and leaves nothing behind.
+//! Steps that run together: one that breaks does not harm its neighbours, and leaves nothing behind.
 
-use crate::common::{House, noon, operator};
+use crate::bench::Bench;
+use crate::laws::common::{House, noon, operator};
 use crate::store::{
     Failure, Step, Tx,
     columns::Param,
     statements::{CHARGE_USER, OPEN_USER_BUDGET},
+    step::Company,
 };
 use domain::event::{Event, EventKind};
-use std::sync::{
-    Mutex,
-    atomic::Ordering::Relaxed,
-    mpsc::{Receiver, Sender, channel},
-};
-
-/// Keeps the writer busy until it is told to go on, so that what comes next gathers in one batch.
-struct Gate {
-    entered: Sender<()>,
-    open: Mutex<Receiver<()>>,
-}
-
-impl Step for Gate {
-    type Out = ();
-
-    async fn run<T: Tx>(&self, _: &mut T) -> Result<(), Failure> {
-        self.entered.send(()).unwrap();
-        self.open.lock().unwrap().recv().unwrap();
-        Ok(())
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
+pub(crate) enum Ending {
     Well,
     Err,
     Panic,
@@ -39,14 +20,16 @@ enum Ending {
 }
 
 /// Writes a row and an event, then ends as it is told to.
-struct Writes {
-    environment: [u8; 16],
-    name: String,
-    ending: Ending,
+pub(crate) struct Writes {
+    pub(crate) environment: [u8; 16],
+    pub(crate) name: String,
+    pub(crate) ending: Ending,
 }
 
 impl Step for Writes {
     type Out = String;
+
+    const COMPANY: Company = Company::Answering;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<String, Failure> {
         let row = [Param::Bytes(&self.environment), Param::Text(&self.name), Param::Bytes(&[])];
@@ -78,53 +61,54 @@ impl Step for Writes {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i7_a_step_that_breaks_is_rolled_back_whole_and_its_neighbours_commit() {
-    let house = House::new().await;
-    let (entered, has_entered) = channel();
-    let (open, opened) = channel();
-    let gate = Gate { entered, open: Mutex::new(opened) };
-    let store = house.store.clone();
-    let gate = tokio::spawn(async move { store.step(gate).await });
-    tokio::task::spawn_blocking(move || has_entered.recv().unwrap()).await.unwrap();
-
+/// One of each ending, between such that end well.
+pub(crate) const ENDINGS: [Ending; 9] = {
     use Ending::{Constraint, Err, Panic, Waits, Well};
-    let endings = [Well, Err, Well, Panic, Well, Constraint, Well, Waits, Well];
-    let mut steps = Vec::new();
-    for (n, ending) in endings.into_iter().enumerate() {
-        let step = Writes { environment: *house.ours.id.bytes(), name: format!("step-{n}"), ending };
-        let store = house.store.clone();
-        steps.push(tokio::spawn(async move { store.step(step).await }));
-        while house.engine.queue_depth() <= n {
-            tokio::task::yield_now().await;
+    [Well, Err, Well, Panic, Well, Constraint, Well, Waits, Well]
+};
+
+/// What has come of steps with these endings.
+pub(crate) async fn only_what_ended_well_was_kept(house: &House, told: Vec<Result<String, Failure>>) {
+    for (n, (ending, told)) in ENDINGS.into_iter().zip(told).enumerate() {
+        match (ending, told) {
+            (Ending::Well, Ok(name)) => assert_eq!(name, format!("step-{n}")),
+            (Ending::Well, told) => panic!("step {n}: {told:?}"),
+            (_, told) => assert!(matches!(told, Err(Failure::Internal(_))), "step {n}: {told:?}"),
         }
+        let kept = house.count(&format!("SELECT count(*) FROM user_budget WHERE user_id = 'step-{n}'")).await;
+        assert_eq!(kept, i64::from(ending == Ending::Well), "step {n}");
     }
-    open.send(()).unwrap();
-    gate.await.unwrap().unwrap();
-    for (n, (ending, step)) in endings.into_iter().zip(steps).enumerate() {
-        match (ending, step.await.unwrap()) {
-            (Well, Ok(name)) => assert_eq!(name, format!("step-{n}")),
-            (Well, told) => panic!("step {n}: {told:?}"),
-            (_, told) => assert!(matches!(told, Result::Err(Failure::Internal(_))), "step {n}: {told:?}"),
-        }
-        let kept = house.count(&format!("SELECT count(*) FROM user_budget WHERE user_id = 'step-{n}'"));
-        assert_eq!(kept, i64::from(ending == Well), "step {n}");
-    }
-    assert_eq!(house.engine.figures().regrouped.load(Relaxed), 1, "they were one batch");
-    assert!(house.engine.is_sound());
+    assert!(house.store.is_sound());
     // The trail holds the events of those that committed, in an unbroken chain.
     let (entries, broken_at) = house.trail().await;
     assert_eq!(broken_at, None);
     let names = entries.iter().filter_map(|e| e.detail.as_deref()).filter(|d| d.contains("step-"));
-    let names: Vec<_> = names.map(|d| d.trim_start_matches("{\"name\":\"").trim_end_matches("\"}")).collect();
+    let mut names: Vec<_> =
+        names.map(|d| d.trim_start_matches("{\"name\":\"").trim_end_matches("\"}")).collect();
+    names.sort_unstable();
     assert_eq!(names, ["step-0", "step-2", "step-4", "step-6", "step-8"]);
 }
 
 #[tokio::test]
+async fn i7_a_step_that_breaks_is_rolled_back_whole_and_its_neighbours_commit() {
+    let house = House::new().await;
+    let mut steps = Vec::new();
+    for (n, ending) in ENDINGS.into_iter().enumerate() {
+        let step = Writes { environment: *house.ours.id.bytes(), name: format!("step-{n}"), ending };
+        let store = house.store.clone();
+        steps.push(tokio::spawn(async move { store.step(step).await }));
+    }
+    let mut told = Vec::new();
+    for step in steps {
+        told.push(step.await.unwrap());
+    }
+    only_what_ended_well_was_kept(&house, told).await;
+}
+
+#[tokio::test]
 async fn i8_without_its_key_the_trail_takes_nothing_and_so_nothing_is_done() {
-    let dir = tempfile::tempdir().unwrap();
-    let (_folder, engine) = crate::common::open(dir.path()).unwrap();
-    let store = crate::store::Store::Sqlite(engine.clone());
+    let mut bench = Bench::new();
+    let store = bench.open().await;
     let step = crate::store::steps::environments::CreateEnvironment {
         now: noon(),
         actor: operator(),
@@ -136,7 +120,7 @@ async fn i8_without_its_key_the_trail_takes_nothing_and_so_nothing_is_done() {
     assert!(matches!(store.step(step).await, Err(Failure::Internal(_))));
     let directory = store.query(crate::store::queries::ReadDirectory).await.unwrap();
     assert!(directory.environments.is_empty());
-    engine.close();
+    store.close();
     let touch = crate::store::steps::touch::Touch { now: noon() };
     assert!(matches!(store.step(touch).await, Err(Failure::Busy(_))), "a closed store is busy, not broken");
 }
