@@ -67,8 +67,7 @@ impl App {
             records = store.query(ReadDataKeys).await?;
         }
         let ring = KeyRing::open(master, &records)?;
-        let Store::Sqlite(engine) = &store;
-        engine.begin_trail(ring.clone())?;
+        store.begin_trail(ring.clone())?;
         let app = Self(Arc::new(Inner {
             store,
             clock,

@@ -16,6 +16,6 @@ pub mod steps;
 pub mod timing;
 pub mod trail;
 
-pub use engine::{Store, sqlite};
+pub use engine::{Figures, Store, postgres, sqlite};
 pub use failure::Failure;
 pub use step::{Query, Reads, Step, Tx};

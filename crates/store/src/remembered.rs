@@ -7,7 +7,7 @@ use crate::{
     Failure,
     columns::Param,
     statements::{FORGET_ANSWER, RECALL_ANSWER, REMEMBER_ANSWER, SETTLE_ANSWER},
-    step::{Step, Tx},
+    step::{Company, Step, Tx},
 };
 use domain::{environment::Scope, time::Timestamp};
 use secrets::{Binding, Digest, Entropy, KeyRing, Sealed};
@@ -107,6 +107,8 @@ where
     F: Fn(&S::Out) -> Rendered + Send + Sync + 'static,
 {
     type Out = Recalled<S::Out>;
+
+    const COMPANY: Company = S::COMPANY;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Self::Out, Failure> {
         let Some(memory) = &self.memory else { return Ok(Recalled::Fresh(self.step.run(tx).await?)) };

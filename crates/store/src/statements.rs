@@ -1,6 +1,12 @@
 //! The statement catalogue. Every statement on tenant data names the environment (I12); a test reads this file for it.
+//!
+//! After the text stands what a statement needs where several writers run at once: the lock under which it reads what
+//! decides about a write, and whether it may be run once for many steps (`docs/decisions/0009-many-writers.md`).
 
-use crate::statement::catalogue;
+use crate::statement::{
+    By::{Found, Params},
+    Sharing, Subject, catalogue,
+};
 
 catalogue! {
     // Environments, settings, API keys. Few and small; read whole at start and after each change.
@@ -19,15 +25,18 @@ catalogue! {
     USE_API_KEY = "UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
 
     // The key ring.
-    LIST_DATA_KEYS = "SELECT id, purpose, wrapped, created_at, retired FROM data_key ORDER BY id LIMIT 10000";
+    LIST_DATA_KEYS = "SELECT id, purpose, wrapped, created_at, retired FROM data_key ORDER BY id LIMIT 10000",
+        Sharing::name(Subject::KeyRing, 0);
     CREATE_DATA_KEY = "INSERT INTO data_key (id, purpose, wrapped, created_at, retired) VALUES ($1, $2, $3, $4, $5)";
     REWRAP_DATA_KEY = "UPDATE data_key SET wrapped = $2 WHERE id = $1";
     RETIRE_DATA_KEY = "UPDATE data_key SET retired = 1 WHERE id = $1 AND purpose = 'seal'";
     FACTORS_TO_RESEAL = "SELECT id, environment_id, sealed FROM factor WHERE id > $1 AND sealed IS NOT NULL
-        ORDER BY id LIMIT $2";
+        ORDER BY id LIMIT $2",
+        Sharing::rows(Subject::Factor, Params(1), "FOR UPDATE");
     RESEAL_FACTOR = "UPDATE factor SET sealed = $3 WHERE id = $1 AND environment_id = $2 AND sealed = $4";
     DELIVERIES_TO_RESEAL = "SELECT id, environment_id, sealed FROM delivery WHERE id > $1 AND sealed IS NOT NULL
-        AND state <> 'settled' ORDER BY id LIMIT $2";
+        AND state <> 'settled' ORDER BY id LIMIT $2",
+        Sharing::rows(Subject::Delivery, Params(1), "FOR UPDATE");
     RESEAL_DELIVERY = "UPDATE delivery SET sealed = $3 WHERE id = $1 AND environment_id = $2 AND sealed = $4";
 
     // Factors.
@@ -39,9 +48,14 @@ catalogue! {
         FROM factor AS f JOIN factor_guard AS g ON g.factor_id = f.id AND g.environment_id = f.environment_id
         WHERE f.id = $1 AND f.environment_id = $2";
     COUNT_FACTORS_OF_USER = "SELECT count(*) FROM
-        (SELECT 1 FROM factor WHERE environment_id = $1 AND user_id = $2 LIMIT $3) AS some";
+        (SELECT 1 FROM factor WHERE environment_id = $1 AND user_id = $2 LIMIT $3) AS found",
+        Sharing::name(Subject::FactorCount, 2);
     DELETE_FACTOR = "DELETE FROM factor WHERE id = $1 AND environment_id = $2";
-    FIND_USER_OF_FACTOR = "SELECT user_id FROM factor WHERE id = $1 AND environment_id = $2";
+    // Whoever changes anything about a factor holds its guard.
+    FIND_USER_OF_FACTOR = "SELECT f.user_id
+        FROM factor AS f JOIN factor_guard AS g ON g.factor_id = f.id AND g.environment_id = f.environment_id
+        WHERE f.id = $1 AND f.environment_id = $2",
+        Sharing::rows(Subject::Factor, Params(1), "FOR UPDATE OF g");
     RESET_FACTOR = "UPDATE factor_guard SET wrong_in_a_row = 0, locked_until = NULL
         WHERE factor_id = $1 AND environment_id = $2";
     LIST_FACTORS_AFTER = "SELECT f.id, f.user_id, f.kind, f.issuer, f.label_user, f.sealed,
@@ -59,40 +73,53 @@ catalogue! {
     GUARD_OF_FACTOR = "SELECT f.user_id, f.kind, f.sealed,
         g.wrong_in_a_row, g.locked_until, g.last_step, g.verified_at, g.open_challenges
         FROM factor AS f JOIN factor_guard AS g ON g.factor_id = f.id AND g.environment_id = f.environment_id
-        WHERE f.id = $1 AND f.environment_id = $2";
+        WHERE f.id = $1 AND f.environment_id = $2",
+        Sharing::rows(Subject::Factor, Params(1), "ORDER BY f.id FOR UPDATE OF g").for_many();
     CREATE_CHALLENGE = "INSERT INTO challenge (id, environment_id, factor_id, expires_at, code_digest)
-        VALUES ($1, $2, $3, $4, $5)";
-    LIST_OPEN_CHALLENGE = "UPDATE factor_guard SET open_challenges = $3 WHERE factor_id = $1 AND environment_id = $2";
+        VALUES ($1, $2, $3, $4, $5)",
+        Sharing::MANY;
+    LIST_OPEN_CHALLENGE = "UPDATE factor_guard SET open_challenges = $3 WHERE factor_id = $1 AND environment_id = $2",
+        Sharing::MANY;
     CHALLENGE_TO_ANSWER = "SELECT c.factor_id, c.expires_at, c.attempts_used, c.verified_at, c.code_digest,
         f.user_id, f.kind, f.sealed, g.wrong_in_a_row, g.locked_until, g.last_step, g.verified_at, g.open_challenges
         FROM challenge AS c JOIN factor AS f ON f.id = c.factor_id AND f.environment_id = c.environment_id
         JOIN factor_guard AS g ON g.factor_id = c.factor_id AND g.environment_id = c.environment_id
-        WHERE c.id = $1 AND c.environment_id = $2";
+        WHERE c.id = $1 AND c.environment_id = $2",
+        Sharing::rows(Subject::Factor, Found, "ORDER BY c.factor_id, c.id FOR UPDATE OF g, c").for_many();
     SPEND_ATTEMPT = "UPDATE challenge SET attempts_used = $3, verified_at = $4
-        WHERE id = $1 AND environment_id = $2 AND attempts_used = $3 - 1 AND verified_at IS NULL";
+        WHERE id = $1 AND environment_id = $2 AND attempts_used = $3 - 1 AND verified_at IS NULL",
+        Sharing::MANY;
     CHARGE_FACTOR = "UPDATE factor_guard SET wrong_in_a_row = $3, locked_until = $4, open_challenges = $5
-        WHERE factor_id = $1 AND environment_id = $2";
+        WHERE factor_id = $1 AND environment_id = $2",
+        Sharing::MANY;
     // The guard of I5: the step only rises. A sent code has no step and leaves it.
     ACCEPT_ON_FACTOR = "UPDATE factor_guard SET wrong_in_a_row = 0, locked_until = NULL,
         last_step = COALESCE($3, last_step), verified_at = $4, open_challenges = $5
-        WHERE factor_id = $1 AND environment_id = $2 AND ($3 IS NULL OR last_step IS NULL OR last_step < $3)";
+        WHERE factor_id = $1 AND environment_id = $2 AND ($3 IS NULL OR last_step IS NULL OR last_step < $3)",
+        Sharing::MANY;
     WITHDRAW_CHALLENGE = "DELETE FROM challenge WHERE id = $1 AND environment_id = $2";
 
     // Users.
-    FIND_USER_BUDGET = "SELECT wrong_at FROM user_budget WHERE environment_id = $1 AND user_id = $2";
+    FIND_USER_BUDGET = "SELECT wrong_at FROM user_budget WHERE environment_id = $1 AND user_id = $2",
+        Sharing::rows(Subject::User, Params(2), "ORDER BY environment_id, user_id FOR UPDATE").for_many();
     OPEN_USER_BUDGET = "INSERT INTO user_budget (environment_id, user_id, wrong_at) VALUES ($1, $2, $3)
         ON CONFLICT (environment_id, user_id) DO NOTHING";
-    CHARGE_USER = "UPDATE user_budget SET wrong_at = $3 WHERE environment_id = $1 AND user_id = $2";
+    CHARGE_USER = "UPDATE user_budget SET wrong_at = $3 WHERE environment_id = $1 AND user_id = $2",
+        Sharing::MANY;
 
     // Messages.
     RECENT_SENDS_TO_NUMBER = "SELECT at FROM sms_send WHERE environment_id = $1 AND number_digest = $2 AND at > $3
-        ORDER BY at DESC LIMIT $4";
-    NTH_LATEST_SEND = "SELECT at FROM sms_send WHERE environment_id = $1 AND at > $2 ORDER BY at DESC LIMIT 1 OFFSET $3";
-    COUNT_SEND = "INSERT INTO sms_send (environment_id, number_digest, at, delivery_id) VALUES ($1, $2, $3, $4)";
+        ORDER BY at DESC LIMIT $4",
+        Sharing::name(Subject::Number, 2);
+    NTH_LATEST_SEND = "SELECT at FROM sms_send WHERE environment_id = $1 AND at > $2 ORDER BY at DESC LIMIT 1 OFFSET $3",
+        Sharing::name(Subject::Quota, 1);
+    COUNT_SEND = "INSERT INTO sms_send (environment_id, number_digest, at, delivery_id) VALUES ($1, $2, $3, $4)",
+        Sharing::MANY;
     FORGET_SEND = "DELETE FROM sms_send WHERE environment_id = $1 AND number_digest = $2 AND delivery_id = $3";
     CREATE_DELIVERY = "INSERT INTO delivery
         (id, environment_id, factor_id, challenge_id, channel, useful_until, state, lease_until, sealed)
-        VALUES ($1, $2, $3, $4, $5, $6, 'owed', $7, $8)";
+        VALUES ($1, $2, $3, $4, $5, $6, 'owed', $7, $8)",
+        Sharing::MANY;
     OWED_DELIVERIES = "SELECT d.id, d.environment_id, d.challenge_id, d.useful_until, d.sealed, f.id, f.sealed
         FROM delivery AS d LEFT JOIN factor AS f ON f.id = d.factor_id AND f.environment_id = d.environment_id
         WHERE d.state = 'owed' AND (d.lease_until IS NULL OR d.lease_until <= $1) ORDER BY d.id LIMIT $2";
@@ -102,7 +129,8 @@ catalogue! {
     CLAIM_DELIVERY = "UPDATE delivery SET state = 'dispatching', lease_until = $3
         WHERE id = $1 AND environment_id = $2 AND state = 'owed'";
     FIND_UNSETTLED_DELIVERY = "SELECT challenge_id, factor_id FROM delivery
-        WHERE id = $1 AND environment_id = $2 AND state <> 'settled'";
+        WHERE id = $1 AND environment_id = $2 AND state <> 'settled'",
+        Sharing::rows(Subject::Delivery, Params(1), "FOR UPDATE");
     SETTLE_DELIVERY = "UPDATE delivery SET state = 'settled', outcome = $3, lease_until = NULL, sealed = NULL
         WHERE id = $1 AND environment_id = $2 AND state <> 'settled'";
     ABANDONED_DELIVERIES = "SELECT id, environment_id FROM delivery WHERE state = 'dispatching' AND lease_until <= $1
@@ -110,11 +138,13 @@ catalogue! {
     OLDEST_UNSETTLED_DELIVERY = "SELECT id FROM delivery WHERE state <> 'settled' ORDER BY id LIMIT 1";
 
     // Remembered answers.
-    RECALL_ANSWER = "SELECT environment_id, created_at, pending, sealed FROM remembered_answer WHERE digest = $1";
+    RECALL_ANSWER = "SELECT environment_id, created_at, pending, sealed FROM remembered_answer WHERE digest = $1",
+        Sharing::name(Subject::Answer, 1).for_many();
     REMEMBER_ANSWER = "INSERT INTO remembered_answer (digest, environment_id, created_at, pending, sealed)
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (digest) DO UPDATE SET environment_id = excluded.environment_id,
-        created_at = excluded.created_at, pending = excluded.pending, sealed = excluded.sealed";
+        created_at = excluded.created_at, pending = excluded.pending, sealed = excluded.sealed",
+        Sharing::MANY;
     SETTLE_ANSWER = "UPDATE remembered_answer SET pending = 0, sealed = $3
         WHERE digest = $1 AND environment_id = $2 AND pending = 1";
     FORGET_ANSWER = "DELETE FROM remembered_answer WHERE digest = $1 AND environment_id = $2 AND pending = 1";
@@ -123,7 +153,8 @@ catalogue! {
     LAST_EVENT = "SELECT seq, at, mac FROM event ORDER BY seq DESC LIMIT 1";
     APPEND_EVENT = "INSERT INTO event
         (seq, at, environment_id, kind, actor, factor_id, challenge_id, user_id, detail, mac)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        Sharing::MANY;
     EVENTS_FROM = "SELECT seq, at, environment_id, kind, actor, factor_id, challenge_id, user_id, detail, mac
         FROM event WHERE seq >= $1 ORDER BY seq LIMIT $2";
 

@@ -17,6 +17,9 @@ pub trait Step: Send + Sync + 'static {
     /// What it comes to.
     type Out: Send + 'static;
 
+    /// With whom it may share a transaction on an engine with several writers.
+    const COMPANY: Company = Company::Alone;
+
     /// Runs it.
     ///
     /// # Errors
@@ -24,9 +27,25 @@ pub trait Step: Send + Sync + 'static {
     fn run<T: Tx>(&self, tx: &mut T) -> impl Future<Output = Result<Self::Out, Failure>> + Send;
 }
 
+/// With whom a step may share a transaction. Such steps take their locks, in the order of [`Subject`], before they write
+/// anything: one that meets another's lock is put back to its beginning.
+///
+/// [`Subject`]: crate::statement::Subject
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Company {
+    /// With nobody.
+    Alone,
+    /// With others that open a challenge.
+    Opening,
+    /// With others that answer one.
+    Answering,
+}
+
 /// A shared step, for whoever may have to run the same one again.
 impl<S: Step> Step for Arc<S> {
     type Out = S::Out;
+
+    const COMPANY: Company = S::COMPANY;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Self::Out, Failure> {
         self.as_ref().run(tx).await

@@ -13,45 +13,19 @@ mod writer;
 pub use backup::backup;
 pub use folder::{DataFolder, OpenError};
 
+use super::{Figures, confirmed};
 use crate::{Failure, Query, Step, engine::sqlite::writer::Trail, timing};
 use domain::time::Timestamp;
 use secrets::KeyRing;
 use std::{
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, atomic::Ordering},
 };
 
 /// Steps that may wait for the writer; beyond that, 503 at once.
 pub const QUEUE_MAX: usize = 1_024;
 /// Steps in one commit at most.
 pub const BATCH_MAX: usize = 256;
-/// How long a request waits for its commit before it is told that the store is busy. The step goes on.
-const CONFIRMATION_WAIT: Duration = Duration::from_secs(5);
-
-/// Figures of the writer, for metrics. All are totals since start unless said otherwise.
-#[derive(Debug, Default)]
-pub struct Figures {
-    /// Commits.
-    pub commits: AtomicU64,
-    /// Steps in them.
-    pub steps: AtomicU64,
-    /// Microseconds spent in COMMIT, which is mostly the sync.
-    pub commit_micros: AtomicU64,
-    /// Commits by their time: at most 1, 4, 16, 64, 256 ms, and longer.
-    pub commit_buckets: [AtomicU64; 6],
-    /// Commits that failed.
-    pub failed_commits: AtomicU64,
-    /// Batches that were rolled back and run again one by one.
-    pub regrouped: AtomicU64,
-    /// Steps refused because the queue was full.
-    pub refused: AtomicU64,
-    /// When the last commit was confirmed, in milliseconds of the process's steady clock.
-    pub last_batch: AtomicU64,
-}
 
 /// The engine. Cheap to clone.
 #[derive(Clone)]
@@ -136,14 +110,5 @@ impl Sqlite {
     /// Lets the writer finish what waits, and ends it.
     pub fn close(&self) {
         self.writer.close();
-    }
-}
-
-/// The answer, unless it takes too long. What is not confirmed is not told (I8).
-async fn confirmed<T>(answer: tokio::sync::oneshot::Receiver<T>) -> Result<T, Failure> {
-    match tokio::time::timeout(CONFIRMATION_WAIT, answer).await {
-        Ok(Ok(out)) => Ok(out),
-        Ok(Err(_)) => Err(Failure::busy("the store has stopped")),
-        Err(_) => Err(Failure::busy("not confirmed in time")),
     }
 }

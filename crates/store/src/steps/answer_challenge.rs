@@ -8,7 +8,7 @@ use crate::{
     Failure, Step, Tx,
     columns::Param,
     statements::{ACCEPT_ON_FACTOR, CHALLENGE_TO_ANSWER, CHARGE_FACTOR, CHARGE_USER, SPEND_ATTEMPT},
-    step::change_one,
+    step::{Company, change_one},
 };
 use domain::{
     challenge::{Accepted, Answered, Challenge, Limits, Proof, Verdict, answer},
@@ -73,6 +73,8 @@ type Row = (
 
 impl Step for AnswerChallenge {
     type Out = Result<Told, Refusal>;
+
+    const COMPANY: Company = Company::Answering;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Self::Out, Failure> {
         let environment = self.scope.environment();

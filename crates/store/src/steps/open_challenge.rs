@@ -8,7 +8,7 @@ use crate::{
         COUNT_SEND, CREATE_CHALLENGE, CREATE_DELIVERY, GUARD_OF_FACTOR, LIST_OPEN_CHALLENGE, NTH_LATEST_SEND,
         RECENT_SENDS_TO_NUMBER,
     },
-    step::change_one,
+    step::{Company, change_one},
 };
 use domain::{
     challenge::{Limits, SENT_CODE_LIFETIME_SECONDS, may_be_tried, sent_code_digest},
@@ -88,6 +88,8 @@ pub fn number_digest(ring: &KeyRing, environment: EnvironmentId, number: &PhoneN
 
 impl Step for OpenChallenge {
     type Out = Result<Opened, Refusal>;
+
+    const COMPANY: Company = Company::Opening;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Self::Out, Failure> {
         type Row =

@@ -69,9 +69,11 @@ impl SettleDelivery {
         type Row =
             (Option<String>, String, Option<Vec<u8>>, u32, Option<i64>, Option<i64>, Option<i64>, Vec<u8>);
         let environment = Param::Bytes(self.environment.bytes());
-        tx.exec(&WITHDRAW_CHALLENGE, &[Param::Bytes(challenge.bytes()), environment]).await?;
         let factor = Param::Bytes(factor.bytes());
-        if let Some((.., open)) = tx.one::<Row>(&GUARD_OF_FACTOR, &[factor, environment]).await? {
+        // The factor first, as whoever answers the challenge does.
+        let guard = tx.one::<Row>(&GUARD_OF_FACTOR, &[factor, environment]).await?;
+        tx.exec(&WITHDRAW_CHALLENGE, &[Param::Bytes(challenge.bytes()), environment]).await?;
+        if let Some((.., open)) = guard {
             let mut open = guard_of(0, None, None, None, &open)?.open;
             open.remove(challenge);
             let open = open.to_bytes();

@@ -1,6 +1,6 @@
 //! What an outsider must not tell apart runs the same statements, in the same order (I13, F51).
 
-use crate::common::{House, noon, word};
+use crate::laws::common::{House, noon, word};
 use crate::store::{
     Failure, Query, Reads, Step, Tx, columns::FromRow, columns::Param, queries::FindFactor,
     statement::Statement,
@@ -150,7 +150,7 @@ async fn f51_what_is_refused_is_refused_alike_whatever_the_code() {
     }
     let lock =
         format!("UPDATE factor_guard SET locked_until = {} WHERE wrong_in_a_row = 0", noon().millis() + 1);
-    house.direct().execute_batch(&lock).unwrap();
+    house.bench.direct().execute_batch(&lock).unwrap();
     for (challenge, factor, says) in
         [(used, &factor, "VERIFIED"), (locked, &factor, "LOCKED"), (over, &spent, "SPENT")]
     {

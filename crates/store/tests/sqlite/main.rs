@@ -1,19 +1,14 @@
-//! The store on a real file: what it promises to the rules above it, and to whoever finds the file.
+//! The laws on SQLite, and what only a file has: how it is opened, backed up, and found damaged.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use countersign_store as store;
 
+mod backup;
 mod batches;
-mod catalogue;
-mod common;
+mod bench;
 mod even;
-mod guards;
-mod messages;
+#[path = "../laws/mod.rs"]
+mod laws;
 mod opening;
-mod races;
-mod remembered;
-mod rest;
-mod trail;
-mod upkeep;
-mod walls;
+mod plans;

@@ -1,6 +1,7 @@
 //! Opening: migrations, and every file that must not be opened.
 
-use crate::common::{House, noon, open};
+use crate::bench::open;
+use crate::laws::common::{House, noon};
 use crate::store::sqlite::{DataFolder, OpenError, Sqlite};
 use rusqlite::Connection;
 use std::{
@@ -99,16 +100,17 @@ async fn a_damaged_page_is_found_before_anything_is_served() {
     for _ in 0..40 {
         house.totp(Some("ada")).await;
     }
-    house.engine.close();
-    house.direct().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    house.store.close();
+    house.bench.direct().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     let root: u32 = house
+        .bench
         .direct()
         .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'factor'", [], |r| r.get(0))
         .unwrap();
     // A copy, since this process still holds the folder of the house.
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("countersign.db");
-    fs::copy(house.engine.path(), &file).unwrap();
+    fs::copy(house.bench.path(), &file).unwrap();
     attempt(dir.path()).unwrap();
     let file = fs::OpenOptions::new().write(true).open(file).unwrap();
     file.write_all_at(&[0xa5; 512], u64::from(root - 1) * 4096).unwrap();

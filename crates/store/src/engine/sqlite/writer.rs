@@ -280,13 +280,7 @@ impl Thread {
     fn commit(&self) -> Result<(), Failure> {
         let begun = Instant::now();
         let done = self.connection.prepare_cached("COMMIT").and_then(|mut s| s.raw_execute());
-        let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.figures.commits.fetch_add(1, Relaxed);
-        self.figures.commit_micros.fetch_add(micros, Relaxed);
-        let bucket = [1, 4, 16, 64, 256].iter().position(|ms| micros <= ms * 1000).unwrap_or(5);
-        if let Some(count) = self.figures.commit_buckets.get(bucket) {
-            count.fetch_add(1, Relaxed);
-        }
+        self.figures.committed(begun.elapsed());
         done.map(drop).map_err(|e| {
             self.figures.failed_commits.fetch_add(1, Relaxed);
             self.soundness.judge("COMMIT", &e)

@@ -1,12 +1,12 @@
 //! Text messages: limits, and the one time that each is dispatched (W8, W11).
 
-use crate::common::{House, noon, number};
-use crate::store::Failure;
+use crate::laws::common::{House, noon, number};
 use crate::store::steps::{
     claim_deliveries::{ClaimDeliveries, SettleAbandoned},
     delete_factor::DeleteFactor,
     settle_delivery::SettleDelivery,
 };
+use crate::store::{Failure, columns::Param};
 use domain::{
     delivery::{Delivery, DispatchOutcome},
     id::{ChallengeId, DeliveryId, FactorId},
@@ -44,14 +44,17 @@ fn code(delivery: &Delivery) -> Submitted {
 }
 
 /// How many rows a challenge leaves behind.
-fn traces(house: &House) -> [i64; 4] {
-    [
+async fn traces(house: &House) -> [i64; 4] {
+    let mut counts = [0; 4];
+    for (count, what) in counts.iter_mut().zip([
         "count(*) FROM challenge",
         "count(*) FROM delivery",
         "count(*) FROM sms_send",
         "sum(length(open_challenges)) FROM factor_guard",
-    ]
-    .map(|what| house.count(&format!("SELECT {what}")))
+    ]) {
+        *count = house.count(&format!("SELECT {what}")).await;
+    }
+    counts
 }
 
 #[tokio::test]
@@ -64,11 +67,11 @@ async fn w11_the_sixth_message_in_ten_minutes_and_the_21st_in_a_day_are_refused_
         for n in 0..5 {
             house.try_open(phones[n % 2], now).await.unwrap_or_else(|e| panic!("round {round}: {e:?}"));
         }
-        let before = traces(&house);
+        let before = traces(&house).await;
         let refused = house.try_open(phones[0], now).await.err();
         let wait = if round < 3 { 600 } else { 86_400 - 1_800 };
         assert_eq!(refused, Some(Refusal::SmsRateLimited { retry_after: Some(wait) }), "round {round}");
-        assert_eq!(traces(&house), before, "a refused challenge leaves nothing behind");
+        assert_eq!(traces(&house).await, before, "a refused challenge leaves nothing behind");
         now = now.plus_seconds(600);
     }
     let other = house.phone(&number(2)).await;
@@ -93,23 +96,20 @@ async fn w11_the_quota_holds_over_all_numbers_of_the_environment() {
             assert_eq!(told.err(), (n >= sent).then_some(refusal), "message {n} of quota {quota}");
         }
     }
-    assert_eq!(traces(&house)[..3], [3, 3, 3]);
+    assert_eq!(traces(&house).await[..3], [3, 3, 3]);
 }
 
 #[tokio::test]
 async fn w8_a_locked_or_stopped_factor_sends_nothing() {
     let house = House::new().await;
     let phone = house.phone(&number(1)).await;
-    let set = |wrong: u32| {
-        let until = noon().plus_seconds(30).millis();
-        let edit = "UPDATE factor_guard SET wrong_in_a_row = ?1, locked_until = ?2";
-        house.direct().execute(edit, (wrong, until)).unwrap();
-    };
     for (wrong, retry_after) in [(10, Some(30)), (100, None)] {
-        set(wrong);
+        let until = noon().plus_seconds(30).millis();
+        let edit = "UPDATE factor_guard SET wrong_in_a_row = $1, locked_until = $2";
+        house.edit(edit, &[Param::Int(wrong), Param::Int(until)]).await;
         let refused = house.try_open(phone, noon()).await.err();
         assert_eq!(refused, Some(Refusal::SmsRateLimited { retry_after }));
-        assert_eq!(traces(&house), [0, 0, 0, 0]);
+        assert_eq!(traces(&house).await, [0, 0, 0, 0]);
     }
 }
 
@@ -129,7 +129,7 @@ async fn i8_a_message_is_claimed_once_by_its_own_node_first() {
     assert!(claim(&house, None, noon().plus_seconds(300)).await.is_empty(), "claimed is claimed, for ever");
     settle(&house, delivery, DispatchOutcome::Accepted).await;
     assert_eq!(
-        house.count("SELECT count(*) FROM delivery WHERE sealed IS NOT NULL"),
+        house.count("SELECT count(*) FROM delivery WHERE sealed IS NOT NULL").await,
         0,
         "its text is erased"
     );
@@ -141,7 +141,7 @@ async fn i8_a_message_whose_node_died_before_the_claim_goes_out_from_another() {
     let house = House::new().await;
     let phone = house.phone(&number(1)).await;
     house.try_open(phone, noon()).await.unwrap();
-    let house = house.reopened();
+    let house = house.reopened().await;
     assert!(claim(&house, None, noon().plus_seconds(59)).await.is_empty());
     assert_eq!(claim(&house, None, noon().plus_seconds(60)).await.len(), 1);
 }
@@ -159,7 +159,7 @@ async fn i8_a_message_whose_node_died_after_the_claim_ends_as_unknown_and_is_not
     assert!(claim(&house, None, after).await.is_empty());
     // Somebody who was only slow comes too late to change it.
     settle(&house, &delivery, DispatchOutcome::NotSent).await;
-    assert_eq!(house.count("SELECT count(*) FROM delivery WHERE outcome = 'unknown'"), 1);
+    assert_eq!(house.count("SELECT count(*) FROM delivery WHERE outcome = 'unknown'").await, 1);
     assert_eq!(house.told(challenge, code(&delivery), after).await, "TRUE");
 }
 
@@ -172,7 +172,7 @@ async fn w11_a_message_that_surely_was_not_sent_takes_its_challenge_along_and_do
             let (challenge, delivery) = sent(&house, phone, noon()).await;
             settle(&house, &delivery, outcome).await;
             assert_eq!(house.told(challenge, code(&delivery), noon()).await, "GONE");
-            assert_eq!(traces(&house), [0, traces(&house)[1], 0, 0]);
+            assert_eq!(traces(&house).await, [0, traces(&house).await[1], 0, 0]);
         }
         for _ in 0..5 {
             let (_, delivery) = sent(&house, phone, noon()).await;
@@ -189,13 +189,13 @@ async fn w11_nothing_goes_to_a_deleted_factor_or_for_a_challenge_that_is_over() 
     let (_, first) = house.try_open(deleted, noon()).await.unwrap();
     let (_, second) = house.try_open(late, noon()).await.unwrap();
     let scope = house.scope();
-    let actor = crate::common::operator();
+    let actor = crate::laws::common::operator();
     let step = DeleteFactor { scope, actor, now: noon(), factor: deleted, reason: None };
     house.store.step(step).await.unwrap().unwrap();
     assert!(claim(&house, first.delivery, noon()).await.is_empty());
     assert!(claim(&house, second.delivery, noon().plus_seconds(600)).await.is_empty());
     assert_eq!(
-        house.count("SELECT count(*) FROM delivery WHERE state <> 'settled' OR sealed IS NOT NULL"),
+        house.count("SELECT count(*) FROM delivery WHERE state <> 'settled' OR sealed IS NOT NULL").await,
         0
     );
 }
@@ -207,8 +207,8 @@ async fn a_message_that_does_not_open_keeps_no_other_waiting_and_is_never_sent()
     let (forged, sound) = (house.phone(&number(1)).await, house.phone(&number(2)).await);
     let (_, first) = house.try_open(forged, noon()).await.unwrap();
     house.try_open(sound, noon()).await.unwrap();
-    let edit = "UPDATE factor SET sealed = (SELECT sealed FROM factor WHERE id = ?2) WHERE id = ?1";
-    house.direct().execute(edit, (forged.bytes(), sound.bytes())).unwrap();
+    let edit = "UPDATE factor SET sealed = (SELECT sealed FROM factor WHERE id = $2) WHERE id = $1";
+    house.edit(edit, &[Param::Bytes(forged.bytes()), Param::Bytes(sound.bytes())]).await;
     let due = noon().plus_seconds(60);
     let claimed = claim(&house, None, due).await;
     assert_eq!(claimed.iter().map(|d| d.to.reveal()).collect::<Vec<_>>(), [number(2).reveal()]);
@@ -216,5 +216,5 @@ async fn a_message_that_does_not_open_keeps_no_other_waiting_and_is_never_sent()
     let own = ClaimDeliveries { now: due, only: first.delivery, most: 1, ring };
     assert!(matches!(house.store.step(own).await, Err(Failure::Internal(_))));
     assert!(claim(&house, None, noon().plus_seconds(600)).await.is_empty());
-    assert_eq!(house.count("SELECT count(*) FROM delivery WHERE outcome = 'not_sent'"), 1);
+    assert_eq!(house.count("SELECT count(*) FROM delivery WHERE outcome = 'not_sent'").await, 1);
 }

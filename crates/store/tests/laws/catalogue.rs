@@ -1,10 +1,10 @@
 //! Every statement of the catalogue: that it fits the schema, and whom it may touch.
 
-use crate::common::House;
+use crate::laws::common::House;
 use crate::store::statements::ALL;
 
 /// The tables of tenant data.
-const TENANT: [&str; 7] =
+pub(crate) const TENANT: [&str; 7] =
     ["factor", "factor_guard", "challenge", "user_budget", "delivery", "sms_send", "remembered_answer"];
 
 /// Statements that look across environments, and why each may.
@@ -67,36 +67,12 @@ fn the_lint_sees_a_statement_without_its_environment() {
 #[tokio::test]
 async fn every_statement_fits_the_schema_and_numbers_its_parameters_without_a_gap() {
     let house = House::new().await;
-    let direct = house.direct();
     for statement in ALL {
-        let prepared = direct.prepare(&statement.sql.replace('$', "?"));
-        let prepared = prepared.unwrap_or_else(|e| panic!("{}: {e}", statement.name));
+        let params = house.bench.parameters(statement).await;
         let highest = (1..=20).rev().find(|n| statement.sql.contains(&format!("${n}"))).unwrap_or(0);
-        assert_eq!(prepared.parameter_count(), highest, "{}", statement.name);
+        assert_eq!(params, highest, "{}", statement.name);
         for n in 1..=highest {
             assert!(statement.sql.contains(&format!("${n}")), "{} skips ${n}", statement.name);
-        }
-    }
-}
-
-/// What is done for a request must not grow with the number of rows: no table of tenant data is read from end to end.
-#[tokio::test]
-async fn i14_no_statement_reads_a_whole_table_of_tenant_data() {
-    let house = House::new().await;
-    let direct = house.direct();
-    // Erasing a dev environment reads what it erases. The others stop at their LIMIT.
-    let allowed = |name: &str, sql: &str| name.starts_with("ERASE_") || sql.contains("LIMIT");
-    for statement in ALL {
-        let mut plan =
-            direct.prepare(&format!("EXPLAIN QUERY PLAN {}", statement.sql.replace('$', "?"))).unwrap();
-        let mut rows = plan.raw_query();
-        while let Some(row) = rows.next().unwrap() {
-            let step: String = row.get(3).unwrap();
-            // The index of what is owed holds nothing else, and that is little.
-            let whole = step.starts_with("SCAN")
-                && TENANT.iter().any(|t| step.contains(t))
-                && !step.contains("INDEX delivery_unsettled");
-            assert!(!whole || allowed(statement.name, statement.sql), "{}: {step}", statement.name);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! An environment is a wall (I12): what belongs to another does not exist.
 
-use crate::common::{House, noon, number, operator, word};
+use crate::laws::common::{House, noon, number, operator, word};
 use crate::store::{
     queries::{FindFactor, ListFactors},
     steps::{
@@ -22,7 +22,7 @@ async fn i12_no_step_and_no_query_sees_an_object_of_another_environment() {
     let factor = house.totp(Some("ada")).await;
     let challenge = house.challenge(factor.id).await;
     let theirs = house.foreign_scope();
-    let before = rows(&house);
+    let before = rows(&house).await;
 
     let mut answering = house.answering(challenge, factor.code(noon()), noon());
     answering.scope = theirs;
@@ -66,7 +66,7 @@ async fn i12_no_step_and_no_query_sees_an_object_of_another_environment() {
         assert_eq!(house.store.query(list).await.unwrap().items.len(), seen);
     }
 
-    assert_eq!(rows(&house), before, "nothing was written");
+    assert_eq!(rows(&house).await, before, "nothing was written");
     assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "TRUE");
 }
 
@@ -74,19 +74,24 @@ fn first_page() -> PageRequest<domain::id::FactorId> {
     PageQuery::default().parse(domain::id::FactorId::parse).unwrap()
 }
 
-/// Everything about factors and challenges, as text.
-fn rows(house: &House) -> String {
-    let direct = house.direct();
-    let mut all = String::new();
-    for table in ["factor", "challenge", "user_budget"] {
-        let mut rows = direct.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let columns = rows.column_count();
-        let mut rows = rows.query([]).unwrap();
-        while let Some(row) = rows.next().unwrap() {
-            for column in 0..columns {
-                all.push_str(&format!("{:?};", row.get_ref(column).unwrap()));
-            }
-        }
+/// Everything about factors and challenges.
+async fn rows(house: &House) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for sql in [
+        "SELECT id FROM factor ORDER BY id",
+        "SELECT open_challenges FROM factor_guard ORDER BY factor_id",
+        "SELECT sealed FROM factor ORDER BY id",
+        "SELECT id FROM challenge ORDER BY id",
+        "SELECT wrong_at FROM user_budget ORDER BY user_id",
+    ] {
+        all.extend(house.bytes(sql).await);
+    }
+    for sql in [
+        "SELECT sum(wrong_in_a_row) FROM factor_guard",
+        "SELECT count(verified_at) + count(locked_until) + count(last_step) FROM factor_guard",
+        "SELECT sum(attempts_used) + count(verified_at) FROM challenge",
+    ] {
+        all.push(house.count(sql).await.to_be_bytes().to_vec());
     }
     all
 }
@@ -122,7 +127,7 @@ async fn a_deleted_factor_takes_its_challenges_along_and_leaves_the_budget_of_it
     assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "GONE");
     house.totp(Some("ada")).await;
     assert_eq!(
-        house.count("SELECT length(wrong_at) FROM user_budget"),
+        house.count("SELECT length(wrong_at) FROM user_budget").await,
         8,
         "I4: enrolling anew does not refill it"
     );
@@ -134,7 +139,7 @@ async fn an_operators_reset_lifts_a_stop_and_leaves_the_used_step_used() {
     let factor = house.totp(Some("ada")).await;
     let challenge = house.challenge(factor.id).await;
     assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "TRUE");
-    house.direct().execute_batch("UPDATE factor_guard SET wrong_in_a_row = 100").unwrap();
+    house.edit("UPDATE factor_guard SET wrong_in_a_row = 100", &[]).await;
     let challenge = house.challenge(factor.id).await;
     let next = noon().plus_seconds(30);
     assert_eq!(house.told(challenge, factor.code(next), next).await, "STOPPED");

@@ -1,6 +1,6 @@
 //! Many at once: one acceptance, and no more comparisons than the budgets allow (I1 to I5).
 
-use crate::common::{House, Totp, noon, word};
+use crate::laws::common::{House, Totp, noon, word};
 use domain::id::ChallengeId;
 use secrets::Submitted;
 use std::{collections::BTreeMap, sync::Arc};
@@ -50,7 +50,7 @@ async fn f06_one_right_code_on_ten_open_challenges_is_right_once() {
     }
     let told = all_at_once(&house, challenges.into_iter().map(|c| (c, right(&factor)))).await;
     assert_eq!(told, BTreeMap::from([("FALSE", 9), ("TRUE", 1)]));
-    assert_eq!(house.count("SELECT wrong_in_a_row FROM factor_guard"), 9);
+    assert_eq!(house.count("SELECT wrong_in_a_row FROM factor_guard").await, 9);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -81,12 +81,9 @@ async fn f15_a_thousand_challenges_and_five_thousand_wrong_answers_are_ten_compa
     while let Some(opened) = opening.join_next().await {
         opened.unwrap();
     }
-    let challenges: Vec<ChallengeId> = {
-        let direct = house.direct();
-        let mut rows = direct.prepare("SELECT id FROM challenge").unwrap();
-        let rows = rows.query_map([], |r| r.get::<_, [u8; 16]>(0)).unwrap();
-        rows.map(|id| ChallengeId::from_bytes(id.unwrap())).collect()
-    };
+    let challenges = house.bytes("SELECT id FROM challenge").await.into_iter();
+    let challenges: Vec<ChallengeId> =
+        challenges.map(|id| ChallengeId::from_bytes(id.try_into().unwrap())).collect();
     assert_eq!(challenges.len(), 1_000);
     let answers = (0..5_000).map(|n| (challenges[n % 1_000], factor.wrong(noon())));
     let told = all_at_once(&house, answers).await;
@@ -133,13 +130,13 @@ async fn i3_the_count_outlives_a_restart() {
     for _ in 0..10 {
         let challenge = house.challenge(factor.id).await;
         assert_eq!(house.told(challenge, factor.wrong(noon()), noon()).await, "FALSE");
-        house = house.reopened();
+        house = house.reopened().await;
     }
     let challenge = house.challenge(factor.id).await;
     assert_eq!(house.told(challenge, right(&factor), noon()).await, "LOCKED");
     let later = noon().plus_seconds(30);
     assert_eq!(house.told(challenge, factor.code(later), later).await, "TRUE");
     let again = house.challenge(factor.id).await;
-    let house = house.reopened();
+    let house = house.reopened().await;
     assert_eq!(house.told(again, factor.code(later), later).await, "FALSE", "a used step stays used");
 }

@@ -1,24 +1,24 @@
 //! Secrets at rest: nothing readable in the files, and nothing that opens in another row (I10, F52).
 
-use crate::common::{House, entropy, noon, number, operator};
+use crate::laws::common::{House, entropy, noon, number, operator};
 use crate::store::{
     Failure, Step, Tx,
+    columns::Param,
     remembered::{Answer, Memory, Recalled, Remembering, Rendered},
     steps::{api_keys::CreateApiKey, claim_deliveries::ClaimDeliveries},
 };
 use domain::{environment::Permissions, id::ApiKeyId};
 use secrets::{ApiKeyText, KeyMode, SystemEntropy};
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
-/// The sealed values of two rows change places.
-fn swap(house: &House, table: &str) {
-    house
-        .direct()
-        .execute_batch(&format!(
-            "CREATE TEMP TABLE kept AS SELECT id, sealed FROM {table};
-            UPDATE {table} SET sealed = (SELECT k.sealed FROM temp.kept AS k WHERE k.id <> {table}.id);"
-        ))
-        .unwrap();
+/// The sealed values of two factors change places.
+async fn swap(house: &House) {
+    let ids = house.bytes("SELECT id FROM factor ORDER BY id").await;
+    let sealed = house.bytes("SELECT sealed FROM factor ORDER BY id DESC").await;
+    for (id, sealed) in ids.iter().zip(&sealed) {
+        let params = [Param::Bytes(id), Param::Bytes(sealed)];
+        house.edit("UPDATE factor SET sealed = $2 WHERE id = $1", &params).await;
+    }
 }
 
 #[tokio::test]
@@ -26,12 +26,12 @@ async fn nist_3_1_4_2_seeds_of_two_rows_swapped_are_a_failure_and_never_true() {
     let house = House::new().await;
     let (a, b) = (house.totp(None).await, house.totp(None).await);
     let (on_a, on_b) = (house.challenge(a.id).await, house.challenge(b.id).await);
-    swap(&house, "factor");
+    swap(&house).await;
     for (challenge, factor) in [(on_a, &a), (on_a, &b), (on_b, &a), (on_b, &b)] {
         assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "INTERNAL");
     }
-    assert_eq!(house.count("SELECT sum(attempts_used) FROM challenge"), 0);
-    swap(&house, "factor");
+    assert_eq!(house.count("SELECT sum(attempts_used) FROM challenge").await, 0);
+    swap(&house).await;
     assert_eq!(house.told(on_a, a.code(noon()), noon()).await, "TRUE");
 }
 
@@ -40,34 +40,33 @@ async fn nist_3_1_4_2_a_sealed_value_that_was_edited_or_moved_to_another_environ
     let house = House::new().await;
     let factor = house.totp(None).await;
     let challenge = house.challenge(factor.id).await;
-    let direct = house.direct();
-    let sealed: Vec<u8> = direct.query_row("SELECT sealed FROM factor", [], |r| r.get(0)).unwrap();
+    let sealed = house.bytes("SELECT sealed FROM factor").await.remove(0);
     for at in [0, 1, 4, 5, 28, 29, sealed.len() - 1] {
         let mut edited = sealed.clone();
         edited[at] ^= 1;
-        direct.execute("UPDATE factor SET sealed = ?1", [&edited]).unwrap();
+        house.edit("UPDATE factor SET sealed = $1", &[Param::Bytes(&edited)]).await;
         assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "INTERNAL", "byte {at}");
     }
-    direct.execute("UPDATE factor SET sealed = ?1", [&sealed]).unwrap();
+    house.edit("UPDATE factor SET sealed = $1", &[Param::Bytes(&sealed)]).await;
     for table in ["factor", "factor_guard", "challenge"] {
-        let edit = format!("UPDATE {table} SET environment_id = ?1");
-        direct.execute(&edit, [house.theirs.id.bytes()]).unwrap();
+        let edit = format!("UPDATE {table} SET environment_id = $1");
+        house.edit(&edit, &[Param::Bytes(house.theirs.id.bytes())]).await;
     }
     let mut moved = house.answering(challenge, factor.code(noon()), noon());
     moved.scope = house.foreign_scope();
-    assert_eq!(crate::common::word(&house.store.step(moved).await), "INTERNAL");
+    assert_eq!(crate::laws::common::word(&house.store.step(moved).await), "INTERNAL");
 }
 
 #[tokio::test]
 async fn a_swapped_number_sends_no_code_to_somebody_else() {
     let house = House::new().await;
     let (a, b) = (house.phone(&number(1)).await, house.phone(&number(2)).await);
-    swap(&house, "factor");
+    swap(&house).await;
     for phone in [a, b] {
         let told = house.store.step(house.opening(house.scope(), phone, noon())).await;
         assert!(matches!(told, Err(Failure::Internal(_))));
     }
-    assert_eq!(house.count("SELECT count(*) FROM delivery"), 0);
+    assert_eq!(house.count("SELECT count(*) FROM delivery").await, 0);
 }
 
 struct Nothing;
@@ -134,22 +133,17 @@ async fn f52_the_files_hold_no_seed_no_number_no_code_no_key_and_no_remembered_b
     assert!(matches!(house.store.step(step).await.unwrap(), Recalled::Fresh(())));
     canaries.push(("remembered body", b"body-canary-secret".to_vec()));
 
-    let search = |dir: &std::path::Path| {
+    for round in ["served", "closed"] {
         let mut seen = 0;
-        for file in fs::read_dir(dir).unwrap() {
-            let path = file.unwrap().path();
-            let bytes = fs::read(&path).unwrap();
+        for (place, bytes) in house.bench.everything().await {
             for (what, canary) in &canaries {
                 let found = bytes.windows(canary.len()).any(|w| w == canary.as_slice());
-                assert!(!found, "{what} is readable in {}", path.display());
+                assert!(!found, "{what} is readable in {place} while {round}");
             }
             // What is no secret is found, or this search would find nothing at all.
             seen += usize::from(bytes.windows(11).any(|w| w == b"user-canary"));
         }
-        assert!(seen > 0);
-    };
-    search(house.dir.path());
-    house.engine.close();
-    house.direct().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-    search(house.dir.path());
+        assert!(seen > 0, "{round}");
+        house.store.close();
+    }
 }

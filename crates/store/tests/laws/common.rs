@@ -1,8 +1,9 @@
-//! A store in a folder of its own, with two environments, and short words for what tests do with it.
+//! A store of its own, with two environments, and short words for what tests do with it.
 
+use crate::bench::Bench;
 use crate::store::{
     Failure, Store,
-    sqlite::{DataFolder, OpenError, Sqlite},
+    columns::Param,
     steps::{
         answer_challenge::{AnswerChallenge, Told},
         data_keys::FoundKeyRing,
@@ -30,8 +31,7 @@ use domain::{
     user_id::UserId,
 };
 use secrets::{Entropy, KeyRing, MasterKey, Submitted, SystemEntropy, TotpSeed, hotp};
-use std::{path::Path, sync::Arc};
-use tempfile::TempDir;
+use std::sync::Arc;
 
 /// The middle of a step.
 pub(crate) fn noon() -> Timestamp {
@@ -42,13 +42,6 @@ pub(crate) fn entropy() -> Arc<dyn Entropy> {
     Arc::new(SystemEntropy)
 }
 
-/// Opens the store of a folder, ready for steps that record nothing.
-pub(crate) fn open(path: &Path) -> Result<(DataFolder, Sqlite), OpenError> {
-    let folder = DataFolder::lock(path)?;
-    let engine = Sqlite::open(&folder, noon(), Box::new(|_| {}))?;
-    Ok((folder, engine))
-}
-
 /// How an operator appears in the trail.
 pub(crate) fn operator() -> Actor {
     Actor::Operator("ada".into())
@@ -56,15 +49,13 @@ pub(crate) fn operator() -> Actor {
 
 /// A store with its keys.
 pub(crate) struct House {
-    pub(crate) dir: TempDir,
-    pub(crate) engine: Sqlite,
+    pub(crate) bench: Bench,
     pub(crate) store: Store,
     pub(crate) ring: KeyRing,
     pub(crate) master: MasterKey,
     pub(crate) ours: Environment,
     pub(crate) theirs: Environment,
     pub(crate) minter: Minter,
-    folder: Option<DataFolder>,
 }
 
 /// A TOTP factor and the copy of its seed that its owner has.
@@ -90,13 +81,12 @@ impl Totp {
 
 impl House {
     pub(crate) async fn new() -> Arc<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let (folder, engine) = open(dir.path()).unwrap();
+        let mut bench = Bench::new();
+        let store = bench.open().await;
         let master = MasterKey::generate(&SystemEntropy).unwrap();
         let (ring, keys) = KeyRing::create(&SystemEntropy, &master, noon().millis()).unwrap();
-        let store = Store::Sqlite(engine.clone());
         assert!(store.step(FoundKeyRing { keys }).await.unwrap());
-        engine.begin_trail(ring.clone()).unwrap();
+        store.begin_trail(ring.clone()).unwrap();
         let minter = Minter::default();
         let environment = |name: &str| Environment {
             id: EnvironmentId::from_bytes(minter.mint(noon(), &SystemEntropy).unwrap()),
@@ -117,18 +107,15 @@ impl House {
             };
             assert!(store.step(step).await.unwrap());
         }
-        Arc::new(Self { dir, engine, store, ring, master, ours, theirs, minter, folder: Some(folder) })
+        Arc::new(Self { bench, store, ring, master, ours, theirs, minter })
     }
 
     /// Closes the store and opens it again, as a restart does.
-    pub(crate) fn reopened(self: Arc<Self>) -> Arc<Self> {
+    pub(crate) async fn reopened(self: Arc<Self>) -> Arc<Self> {
         let Ok(mut house) = Arc::try_unwrap(self) else { panic!("somebody still uses the house") };
-        house.engine.close();
-        drop(house.folder.take());
-        let (folder, engine) = open(house.dir.path()).unwrap();
-        engine.begin_trail(house.ring.clone()).unwrap();
-        house.store = Store::Sqlite(engine.clone());
-        (house.engine, house.folder) = (engine, Some(folder));
+        house.store.close();
+        house.store = house.bench.open().await;
+        house.store.begin_trail(house.ring.clone()).unwrap();
         Arc::new(house)
     }
 
@@ -144,16 +131,19 @@ impl House {
         self.minter.mint(now, &SystemEntropy).unwrap()
     }
 
-    /// A connection beside the store's: what somebody with the file can do.
-    pub(crate) fn direct(&self) -> rusqlite::Connection {
-        let connection = rusqlite::Connection::open(self.engine.path()).unwrap();
-        connection.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
-        connection
+    /// Statements of somebody who has the database in hand.
+    pub(crate) async fn edit(&self, sql: &str, params: &[Param<'_>]) -> u64 {
+        self.bench.edit(sql, params).await
     }
 
-    /// One number out of the file.
-    pub(crate) fn count(&self, sql: &str) -> i64 {
-        self.direct().query_row(sql, [], |r| r.get(0)).unwrap()
+    /// One number out of the database.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        self.bench.count(sql).await
+    }
+
+    /// The first column, which holds bytes.
+    pub(crate) async fn bytes(&self, sql: &str) -> Vec<Vec<u8>> {
+        self.bench.bytes(sql).await
     }
 
     async fn enroll(

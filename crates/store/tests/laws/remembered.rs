@@ -1,8 +1,9 @@
 //! Remembered answers (W7).
 
-use crate::common::{House, entropy, noon};
+use crate::laws::common::{House, entropy, noon};
 use crate::store::{
     Failure, Step, Tx,
+    columns::Param,
     remembered::{Answer, Memory, Recalled, Remembering, Rendered, SettleAnswer},
 };
 use domain::{environment::Scope, time::Timestamp};
@@ -64,7 +65,7 @@ async fn w7_the_same_request_gets_the_same_answer_for_two_minutes_and_across_a_r
     let at = |house: &House, seconds: u32| memory(house, house.scope(), b"one", noon().plus_seconds(seconds));
     assert_eq!(run(&house, &counted, at(&house, 0), finally).await.unwrap(), "fresh 1");
     assert_eq!(run(&house, &counted, at(&house, 0), finally).await.unwrap(), "again 201 run 1");
-    let house = house.reopened();
+    let house = house.reopened().await;
     assert_eq!(run(&house, &counted, at(&house, 119), finally).await.unwrap(), "again 201 run 1");
     assert_eq!(run(&house, &counted, at(&house, 120), finally).await.unwrap(), "fresh 2");
     assert_eq!(run(&house, &counted, at(&house, 239), finally).await.unwrap(), "again 201 run 2");
@@ -80,7 +81,7 @@ async fn w7_what_is_not_to_be_remembered_runs_again() {
         let memory = memory(&house, house.scope(), b"one", noon());
         assert_eq!(run(&house, &counted, memory, never).await.unwrap(), format!("fresh {n}"));
     }
-    assert_eq!(house.count("SELECT count(*) FROM remembered_answer"), 0);
+    assert_eq!(house.count("SELECT count(*) FROM remembered_answer").await, 0);
 }
 
 #[tokio::test]
@@ -93,8 +94,8 @@ async fn i12_a_row_of_another_environment_is_never_an_answer_even_with_the_same_
     assert_eq!(run(&house, &counted, theirs(), finally).await.unwrap(), "fresh 2");
     assert_eq!(run(&house, &counted, theirs(), finally).await.unwrap(), "again 201 run 2");
     // A row whose environment was edited does not open: its seal belongs elsewhere.
-    let edit = "UPDATE remembered_answer SET environment_id = ?1";
-    house.direct().execute(edit, [house.ours.id.bytes()]).unwrap();
+    let edit = "UPDATE remembered_answer SET environment_id = $1";
+    house.edit(edit, &[Param::Bytes(house.ours.id.bytes())]).await;
     assert!(matches!(run(&house, &counted, ours(), finally).await, Err(Failure::Internal(_))));
 }
 

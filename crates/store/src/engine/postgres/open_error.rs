@@ -1,0 +1,47 @@
+//! Why a PostgreSQL database cannot be used: one line for the operator.
+
+use std::error::Error as _;
+
+/// The line names the server and the database, never a password.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is not one.
+    #[error("the database URL cannot be used: {0}")]
+    Url(String),
+    /// A certificate, key or password file is not as it should be.
+    #[error("{0}")]
+    File(String),
+    /// Nobody answers, or not to us.
+    #[error("PostgreSQL at {0} does not take the connection: {1}")]
+    Unreachable(String, String),
+    /// Before version 15.
+    #[error("PostgreSQL at {0} is version {1}; version 15 or later is needed")]
+    TooOld(String, String),
+    /// Made by a later version.
+    #[error(
+        "the database {0} was written by a newer version (migration {1}); run that version, or restore a backup of before"
+    )]
+    TooNew(String, i64),
+    /// A migration was changed after it ran.
+    #[error("the database {0} was migrated with another text of migration {1}; run the version that made it")]
+    Altered(String, i64),
+    /// Not ours.
+    #[error(
+        "the database {0} has a table {1} that is not ours; use a database, or a schema by `options=-csearch_path=…`, of its own"
+    )]
+    Foreign(String, String),
+    /// Anything else.
+    #[error("the database {0} cannot be used: {1}")]
+    Unusable(String, String),
+}
+
+/// An error's message and cause in a line. The server's detail is left out.
+pub(super) fn reason(e: &tokio_postgres::Error) -> String {
+    match (e.as_db_error(), e.source()) {
+        (Some(told), _) => format!("{} ({})", told.message(), told.code().code()),
+        (None, Some(cause)) => {
+            format!("{e}: {cause}").replace(&format!(": {cause}: {cause}"), &format!(": {cause}"))
+        }
+        (None, None) => e.to_string(),
+    }
+}

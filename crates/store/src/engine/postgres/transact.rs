@@ -1,0 +1,188 @@
+//! One transaction for a job or for many: its steps, their entries in the trail, its commit.
+
+use super::{
+    broken::Broken,
+    calls::{Go, run},
+    connection::Connection,
+    desk::{Ask, Reply},
+    job::Job,
+    pool::Pool,
+    rounds::{Done, Rounds},
+};
+use crate::{
+    Failure,
+    columns::FromRow,
+    statements::{APPEND_EVENT, LAST_EVENT},
+    trail::{ChainEnd, Entry},
+};
+use domain::event::Event;
+use secrets::KeyRing;
+use std::{
+    sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+/// The name of the lock on the end of the trail. It is taken last, and by whoever has something to record.
+const TRAIL: i64 = 0x4353_676e_0001;
+/// How often a job is run again that the server rolled back for the sake of others.
+const AGAIN_MAX: u32 = 5;
+/// How long it waits before that, more each time.
+const AGAIN_AFTER: Duration = Duration::from_millis(30);
+
+/// What transactions need.
+pub(super) struct Transactions {
+    pub(super) pool: Arc<Pool>,
+    pub(super) ring: OnceLock<KeyRing>,
+}
+
+impl Transactions {
+    /// Runs jobs in one transaction and answers them. Who has not begun is handed back.
+    pub(super) async fn serve(&self, jobs: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+        let figures = self.pool.figures();
+        figures.steps.fetch_add(jobs.len() as u64, Relaxed);
+        match self.attempt(&jobs, true).await {
+            Ok(put_off) => {
+                figures.steps.fetch_sub(put_off.len() as u64, Relaxed);
+                let mut left = Vec::with_capacity(put_off.len());
+                for (i, job) in jobs.into_iter().enumerate() {
+                    if put_off.contains(&i) { left.push(job) } else { job.settle(Ok(())) }
+                }
+                left
+            }
+            Err(Broken::Failed(_) | Broken::Again(_)) if jobs.len() > 1 => {
+                figures.regrouped.fetch_add(1, Relaxed);
+                for job in jobs {
+                    self.serve_alone(job).await;
+                }
+                vec![]
+            }
+            Err(broken @ Broken::Again(_)) => {
+                for job in jobs {
+                    self.again(job, broken_text(&broken)).await;
+                }
+                vec![]
+            }
+            Err(broken) => {
+                let failure = broken.into_failure();
+                jobs.into_iter().for_each(|job| job.settle(Err(failure.clone())));
+                vec![]
+            }
+        }
+    }
+
+    /// Runs a job in a transaction of its own and answers it.
+    pub(super) async fn serve_alone(&self, job: Box<dyn Job>) {
+        match self.attempt(std::slice::from_ref(&job), true).await {
+            Ok(_) => job.settle(Ok(())),
+            Err(broken @ Broken::Again(_)) => self.again(job, broken_text(&broken)).await,
+            Err(broken) => job.settle(Err(broken.into_failure())),
+        }
+    }
+
+    async fn again(&self, job: Box<dyn Job>, mut why: String) {
+        for n in 1..=AGAIN_MAX {
+            // Time for whoever was let through.
+            tokio::time::sleep(AGAIN_AFTER * n).await;
+            self.pool.figures().repeated.fetch_add(1, Relaxed);
+            match self.attempt(std::slice::from_ref(&job), true).await {
+                Ok(_) => return job.settle(Ok(())),
+                Err(broken @ Broken::Again(_)) => why = broken_text(&broken),
+                Err(broken) => return job.settle(Err(broken.into_failure())),
+            }
+        }
+        job.settle(Err(Failure::busy(why)));
+    }
+
+    /// Runs a query on one snapshot and answers it.
+    pub(super) async fn read(&self, job: Box<dyn Job>) {
+        match self.attempt(std::slice::from_ref(&job), false).await {
+            Ok(_) => job.settle(Ok(())),
+            Err(broken) => job.settle(Err(broken.into_failure())),
+        }
+    }
+
+    /// One transaction, committed or rolled back. Answers who has not begun.
+    async fn attempt(&self, jobs: &[Box<dyn Job>], writes: bool) -> Result<Vec<usize>, Broken> {
+        let mut lease = self.pool.lease().await.map_err(Broken::Lost)?;
+        let begin = match writes {
+            true => "BEGIN",
+            false => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        };
+        let done = Rounds::new(jobs, writes).run(&mut lease.connection, begin).await;
+        let committed = match done {
+            Ok(done) => self.commit(&mut lease.connection, done).await,
+            Err(broken) => Err(broken),
+        };
+        match &committed {
+            Ok(_) => lease.give_back(),
+            Err(Broken::Failed(_) | Broken::Again(_)) => {
+                match lease.connection.client().batch_execute("ROLLBACK").await {
+                    Ok(()) => lease.give_back(),
+                    Err(_) => lease.discard(),
+                }
+            }
+            Err(Broken::Lost(_) | Broken::Unknown(_)) => lease.discard(),
+        }
+        committed
+    }
+
+    async fn commit(&self, connection: &mut Connection, done: Done) -> Result<Vec<usize>, Broken> {
+        let entries = match done.recorded.is_empty() {
+            true => vec![],
+            false => self.linked(connection, &done.recorded).await?,
+        };
+        let asks: Vec<&Ask> = entries.iter().collect();
+        // The entries go first and alone: an error of theirs is known before COMMIT is sent, which would answer it with
+        // a rollback that looks like success.
+        if !asks.is_empty() {
+            run(connection, Go { begin: None, names: vec![], locking: false, asks }).await?;
+        }
+        let figures = self.pool.figures();
+        let begun = Instant::now();
+        let committed = connection.client().batch_execute("COMMIT").await;
+        figures.committed(begun.elapsed());
+        match committed {
+            Ok(()) => Ok(done.put_off),
+            Err(e) => {
+                figures.failed_commits.fetch_add(1, Relaxed);
+                Err(match Broken::by_statement("COMMIT", &e) {
+                    again @ Broken::Again(_) => again,
+                    other => Broken::Unknown(Failure::Busy(match other.into_failure() {
+                        Failure::Busy(text) | Failure::Internal(text) => text,
+                    })),
+                })
+            }
+        }
+    }
+
+    /// The entries with their places in the trail, whose end is locked from here to the commit.
+    async fn linked(&self, connection: &mut Connection, recorded: &[Event]) -> Result<Vec<Ask>, Broken> {
+        // No act without its record: before the key ring is there, nothing that records one can be done.
+        let ring = self.ring.get();
+        let ring = ring.ok_or_else(|| Broken::Failed(Failure::internal("the trail has no key yet")))?;
+        let last = Ask::new(&LAST_EVENT, &[], true);
+        let go = Go { begin: None, names: vec![TRAIL], locking: false, asks: vec![&last] };
+        let mut end = match run(connection, go).await?.into_iter().next() {
+            Some(Reply::Rows(rows)) => match rows.first() {
+                None => ChainEnd::default(),
+                Some(row) => {
+                    let (seq, _, mac) = <(i64, i64, [u8; 32])>::from_row(row).map_err(Broken::Failed)?;
+                    ChainEnd { seq, mac }
+                }
+            },
+            _ => return Err(Broken::Failed(Failure::internal("the end of the trail was not read"))),
+        };
+        let entries = recorded.iter().map(|event| {
+            let entry = Entry::of(event);
+            end = entry.link(ring, &end);
+            Ask::new(&APPEND_EVENT, &entry.params(&end), false)
+        });
+        Ok(entries.collect())
+    }
+}
+
+fn broken_text(broken: &Broken) -> String {
+    match broken {
+        Broken::Again(e) | Broken::Lost(e) | Broken::Failed(e) | Broken::Unknown(e) => e.to_string(),
+    }
+}

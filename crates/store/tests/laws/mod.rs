@@ -1,0 +1,13 @@
+//! What every engine promises to the rules above it. Each engine runs this with a bench of its own.
+
+pub(crate) mod batches;
+pub(crate) mod catalogue;
+pub(crate) mod common;
+mod guards;
+mod messages;
+mod races;
+mod remembered;
+mod rest;
+mod trail;
+mod upkeep;
+mod walls;
