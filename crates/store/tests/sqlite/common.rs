@@ -163,10 +163,22 @@ impl House {
         plain: Option<&[u8]>,
         now: Timestamp,
     ) -> FactorId {
+        self.enroll_in(self.scope(), kind, user, plain, now).await
+    }
+
+    async fn enroll_in(
+        &self,
+        scope: Scope,
+        kind: FactorKind,
+        user: Option<&str>,
+        plain: Option<&[u8]>,
+        now: Timestamp,
+    ) -> FactorId {
         let id = FactorId::from_bytes(self.mint(now));
-        let bound_to = factor_binding(self.ours.id.bytes(), id.bytes());
+        let environment = scope.environment();
+        let bound_to = factor_binding(environment.bytes(), id.bytes());
         let step = EnrollFactor {
-            scope: self.scope(),
+            scope,
             actor: operator(),
             now,
             id,
@@ -182,8 +194,12 @@ impl House {
     }
 
     pub(crate) async fn totp(&self, user: Option<&str>) -> Totp {
+        self.totp_in(self.scope(), user).await
+    }
+
+    pub(crate) async fn totp_in(&self, scope: Scope, user: Option<&str>) -> Totp {
         let seed = TotpSeed::generate(&SystemEntropy).unwrap();
-        let id = self.enroll(FactorKind::Totp, user, Some(seed.as_bytes()), noon()).await;
+        let id = self.enroll_in(scope, FactorKind::Totp, user, Some(seed.as_bytes()), noon()).await;
         Totp { id, seed }
     }
 

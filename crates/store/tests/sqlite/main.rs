@@ -11,6 +11,7 @@ mod even;
 mod guards;
 mod messages;
 mod opening;
+mod operators;
 mod races;
 mod remembered;
 mod rest;

@@ -1,6 +1,7 @@
 //! The audit trail: whoever edits, deletes or moves an entry is found at its number (ASVS 16.4.2).
 
 use crate::common::{House, noon};
+use crate::store::trail::{ChainEnd, ReadTrail};
 
 /// A house whose trail has at least eight entries.
 async fn busy() -> std::sync::Arc<House> {
@@ -52,6 +53,19 @@ async fn asvs_16_4_2_every_edit_of_an_entry_is_found_at_its_number() {
             UPDATE event SET seq = 6 WHERE seq = -1",
             5,
         ),
+        // Cut off the end, with and without an end of the forger's own.
+        ("DELETE FROM event WHERE seq = 8", 8),
+        ("DELETE FROM event WHERE seq > 5", 6),
+        ("DELETE FROM event", 1),
+        ("DELETE FROM event; DELETE FROM trail_end", 1),
+        ("DELETE FROM event WHERE seq > 5; DELETE FROM trail_end", 6),
+        ("DELETE FROM event WHERE seq > 5; UPDATE trail_end SET seq = 5", 6),
+        ("DELETE FROM event WHERE seq > 5;
+            UPDATE trail_end SET seq = 5, mac = (SELECT mac FROM event WHERE seq = 5)", 6),
+        ("DELETE FROM event WHERE seq > 5;
+            UPDATE trail_end SET (seq, mac, proof) = (SELECT 5, mac, mac FROM event WHERE seq = 5)", 6),
+        ("DELETE FROM trail_end", 9),
+        ("UPDATE trail_end SET proof = zeroblob(32)", 9),
         ("INSERT INTO event SELECT 9, at, environment_id, kind, actor, factor_id, challenge_id, user_id, detail, mac
             FROM event WHERE seq = 8", 9),
     ] {
@@ -60,6 +74,62 @@ async fn asvs_16_4_2_every_edit_of_an_entry_is_found_at_its_number() {
         let (entries, broken_at) = house.trail().await;
         assert_eq!(broken_at, Some(found_at), "{edit}");
         assert_eq!(entries.len(), usize::try_from(found_at).unwrap() - 1, "{edit}");
+    }
+}
+
+/// What was tampered with before a start is found after it, whatever has been added since.
+#[tokio::test]
+async fn asvs_16_4_2_entries_added_after_a_cut_do_not_cover_it() {
+    for (edit, found_at) in [
+        ("SELECT 1", None),
+        ("DELETE FROM event WHERE seq > 5", Some(6)),
+        ("DELETE FROM event WHERE seq > 5; DELETE FROM trail_end", Some(6)),
+        ("DELETE FROM event; DELETE FROM trail_end", Some(1)),
+        // An end that was true once: the entries after it are more than it says.
+        ("UPDATE trail_end SET (seq, mac, proof) = (SELECT seq, mac, proof FROM temp.kept)", Some(9)),
+    ] {
+        let house = House::new().await;
+        let factor = house.totp(Some("ada")).await;
+        let kept: (i64, Vec<u8>, Vec<u8>) = house
+            .direct()
+            .query_row("SELECT seq, mac, proof FROM trail_end", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+            .unwrap();
+        for _ in 0..5 {
+            let challenge = house.challenge(factor.id).await;
+            house.told(challenge, factor.wrong(noon()), noon()).await;
+        }
+        let house = house.reopened();
+        let direct = house.direct();
+        direct.execute_batch("CREATE TEMP TABLE kept (seq, mac, proof)").unwrap();
+        direct.execute("INSERT INTO temp.kept VALUES (?1, ?2, ?3)", kept).unwrap();
+        direct.execute_batch(edit).unwrap();
+        drop(direct);
+        // Still nothing is done without its record, and the record shows the gap.
+        house.totp(None).await;
+        assert_eq!(house.trail().await.1, found_at, "{edit}");
+        let house = house.reopened();
+        house.totp(None).await;
+        assert_eq!(house.trail().await.1, found_at, "{edit}");
+    }
+}
+
+/// Pages end where they are told to, and only the last is held against the end.
+#[tokio::test]
+async fn the_trail_is_whole_page_by_page() {
+    let house = busy().await;
+    for limit in [1, 3, 4, 8, 9] {
+        let (mut end, mut pages) = (ChainEnd::default(), 0);
+        loop {
+            let page =
+                house.store.query(ReadTrail { after: end, limit, ring: house.ring.clone() }).await.unwrap();
+            assert_eq!(page.broken_at, None, "limit {limit}");
+            pages += 1;
+            if page.end == end {
+                break;
+            }
+            end = page.end;
+        }
+        assert_eq!((end.seq, pages), (8, 8u32.div_ceil(limit) + 1));
     }
 }
 
