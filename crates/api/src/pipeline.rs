@@ -24,6 +24,7 @@ use axum::{
     response::Response,
 };
 use domain::refusal::FieldError;
+use edge::{Admission, Overloaded};
 use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -36,6 +37,7 @@ use std::{
 pub(crate) struct Server {
     pub(crate) app: App,
     pub(crate) hooks: Hooks,
+    pub(crate) admission: Arc<Admission>,
 }
 
 /// A request that got as far as its own rules.
@@ -57,6 +59,14 @@ pub(crate) enum Stop {
     Reply(Reply),
     /// With a failure, which is not to be shown.
     Failure(Failure),
+    /// Before it began, since there is more to do than can be done.
+    Shed,
+}
+
+impl From<Overloaded> for Stop {
+    fn from(_: Overloaded) -> Self {
+        Self::Shed
+    }
 }
 
 impl From<Reply> for Stop {
@@ -123,16 +133,29 @@ pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
     let route = found.template();
     let (mut caller, mut inbound) = (None, Inbound::new(body));
     let outcome = caught(serve(&server, found, &parts, &mut inbound, &mut caller)).await;
+    let shed = matches!(outcome, Some(Err(Stop::Shed)));
     let reply = match outcome {
         Some(Ok(reply) | Err(Stop::Reply(reply))) => reply,
         Some(Err(Stop::Failure(failure))) => fault::failed(&failure, request_id.as_str()),
+        Some(Err(Stop::Shed)) => fault::overloaded(),
         None => {
             tracing::error!(request_id = request_id.as_str(), route, "a handler panicked");
             fault::internal()
         }
     };
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    tell(&server.hooks, &parts.method, route, reply.status, micros, &request_id, caller.as_ref());
+    let done = RequestDone {
+        route,
+        method: &parts.method,
+        status: reply.status,
+        micros,
+        request_id: request_id.as_str(),
+    };
+    // A line for each would cost more than the refusal.
+    if !shed {
+        log(&done, caller.as_ref());
+    }
+    server.hooks.watch().on_request(&done);
     let mut response = reply.into_response(&request_id);
     // HTTP/2 has no such field, and no need of it.
     if !inbound.finish().await && parts.version < Version::HTTP_2 {
@@ -141,28 +164,18 @@ pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
     response
 }
 
-/// One line a request, and the hooks. Never the path as sent, its query, the body or a secret.
-fn tell(
-    hooks: &Hooks,
-    method: &Method,
-    route: &'static str,
-    status: u16,
-    micros: u64,
-    id: &RequestId,
-    caller: Option<&Caller>,
-) {
-    let request_id = id.as_str();
+/// One line a request. Never the path as sent, its query, the body or a secret.
+fn log(done: &RequestDone<'_>, caller: Option<&Caller>) {
     tracing::info!(
         target: "request",
-        request_id,
-        method = method.as_str(),
-        route,
-        status,
-        micros,
+        request_id = done.request_id,
+        method = done.method.as_str(),
+        route = done.route,
+        status = done.status,
+        micros = done.micros,
         environment = caller.map(|c| tracing::field::display(c.environment().id)),
         key = caller.map(|c| tracing::field::display(c.key().id)),
     );
-    hooks.watch().on_request(&RequestDone { route, method, status, micros, request_id });
 }
 
 /// Runs a future to its end; `None` if it panics.
@@ -192,6 +205,8 @@ async fn serve(
         Found::WrongMethod(allow) => return Err(fault::wrong_method(allow).into()),
         Found::Nothing => return Err(fault::no_route(parts.method.as_str(), parts.uri.path()).into()),
     };
+    // Before anything is looked at: what is refused must cost next to nothing.
+    let _turn = server.admission.enter().await?;
     let app = &server.app;
     let caller = &*who.insert(admitted(app, route, &parts.headers)?);
     let body = if route.method == Method::POST { inbound.read(&parts.headers).await? } else { Bytes::new() };
