@@ -16,6 +16,7 @@
 //! # Ok(()) }
 //! ```
 
+mod admission;
 mod body;
 mod connection;
 pub mod framing;
@@ -30,6 +31,7 @@ mod shutdown;
 mod tls;
 mod wire;
 
+pub use admission::{Admission, Overloaded, Turn};
 pub use body::{BodyError, read_body_limited};
 pub use gauges::Gauges;
 pub use limits::{LimitError, Limits};
