@@ -10,7 +10,7 @@ use axum::{
 use edge::Gauges;
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use std::sync::Arc;
-use store::sqlite::Sqlite;
+use store::Store;
 use tracing_appender::non_blocking::ErrorCounter;
 
 /// The format that `encode` writes.
@@ -19,12 +19,12 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// The route `/metrics` over what is counted here and what the store, the listener and the log keep.
 pub(crate) fn router(
     metrics: Arc<Metrics>,
-    engine: Sqlite,
+    store: Store,
     gauges: Arc<Gauges>,
     dropped_lines: Option<ErrorCounter>,
 ) -> Router {
     let mut figures = Registry::with_prefix("countersign");
-    figures.register_collector(Box::new(Figures { engine, gauges, dropped_lines }));
+    figures.register_collector(Box::new(Figures { store, gauges, dropped_lines }));
     let figures = Arc::new(figures);
     Router::new().route(
         "/metrics",
