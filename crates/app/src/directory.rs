@@ -118,6 +118,8 @@ impl App {
     /// # Errors
     /// The store's; then what was known stays.
     pub async fn reload_directory(&self) -> Result<(), Failure> {
+        // One at a time: what was read first must not replace what was read later.
+        let _turn = self.0.reloading.lock().await;
         let directory = self.0.store.query(store::queries::ReadDirectory).await?;
         let mut index = self.0.index.write().unwrap_or_else(PoisonError::into_inner);
         *index = Arc::new(Index::of(directory, &index));

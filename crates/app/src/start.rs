@@ -43,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) ring: RwLock<KeyRing>,
     pub(crate) index: RwLock<Arc<Index>>,
+    pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) dispatcher: OnceLock<Arc<dyn Dispatcher>>,
 }
 
@@ -76,6 +77,7 @@ impl App {
             options,
             ring: RwLock::new(ring),
             index: RwLock::default(),
+            reloading: tokio::sync::Mutex::default(),
             dispatcher: OnceLock::new(),
         }));
         app.reload_directory().await?;

@@ -117,6 +117,9 @@ pub(crate) struct Dev {
     /// Data folder, kept between runs [default: $XDG_DATA_HOME/countersign/dev if that is set, else ./.countersign/dev]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// A PostgreSQL database instead of the embedded one, such as postgres://user@host/database
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
     /// The key to accept beside sk_test_default; any text that begins with sk_test_ [default: one made on the first start]
     #[arg(long, value_name = "KEY")]
     pub(crate) api_key: Option<String>,
@@ -137,6 +140,9 @@ pub(crate) struct Config {
     /// The configuration, in TOML; COUNTERSIGN_… variables go before it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
+    /// A PostgreSQL database instead of the embedded one. Passwords belong into a password file (PGPASSFILE)
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
 }
 
 /// `demo`

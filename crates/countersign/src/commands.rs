@@ -18,8 +18,8 @@ use std::{future::Future, io::stdout};
 pub(crate) fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Dev(args) => serving(dev::run(args)),
-        Command::Serve(args) => serving(serve::run(args.config)),
-        Command::CheckConfig(args) => check_config::run(&args.config),
+        Command::Serve(args) => serving(serve::run(args.config, args.database)),
+        Command::CheckConfig(args) => check_config::run(&args.config, args.database.as_deref()),
         Command::Demo(args) => serving(demo::run(args.auto)),
         Command::Openapi => {
             output::say(&api::openapi());

@@ -12,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use store::postgres::Options as Database;
 
 /// What `serve` works with.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// The data folder.
     pub(crate) data: PathBuf,
+    /// The PostgreSQL database, if the store is not in the data folder.
+    pub(crate) database: Option<Database>,
     /// The master key's file, if not from the environment.
     pub(crate) master_key_file: Option<PathBuf>,
     /// Where metrics are shown.
@@ -74,6 +77,10 @@ impl Config {
             format!("{path}: `{key}` is missing; add it at the top of the file, or set {variable}")
         };
         let Some(data) = file.data else { return wrong(missing("data")) };
+        let database = match file.database.as_deref().map(crate::house::database).transpose() {
+            Ok(database) => database,
+            Err(problem) => return wrong(format!("{path}: `database`: {problem}")),
+        };
         let tls = match (file.tls.certificate, file.tls.key) {
             (None, None) => None,
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
@@ -100,6 +107,7 @@ impl Config {
         Ok(Self {
             listen: file.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 4000))),
             data,
+            database,
             master_key_file: file.master_key_file,
             metrics_listen: file.metrics_listen,
             tls,
@@ -109,6 +117,19 @@ impl Config {
             limits,
             unknown_variables,
         })
+    }
+
+    /// The same, with a database that was named on the command line.
+    ///
+    /// # Errors
+    /// What is wrong with its URL.
+    pub(crate) fn with_database(mut self, url: Option<&str>) -> anyhow::Result<Self> {
+        match url.map(crate::house::database).transpose() {
+            Ok(None) => {}
+            Ok(named) => self.database = named,
+            Err(problem) => return wrong(format!("--database: {problem}")),
+        }
+        Ok(self)
     }
 
     /// Variables that look like ours and are not: a typing error, or somebody else's.
@@ -129,6 +150,7 @@ impl Config {
         let lines = [
             ("listen", self.listen.to_string()),
             ("data", self.data.display().to_string()),
+            ("database", self.database.as_ref().map_or("in the data folder".into(), Database::name)),
             ("tls.certificate", or_off(tls)),
             ("metrics_listen", or_off(self.metrics_listen.map(|at| at.to_string()))),
             ("log", format!("{format}, {}", self.log_level)),
@@ -231,7 +253,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_place_and_what_would_be_right() {
         type Case = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
-        let cases: [Case; 19] = [
+        let cases: [Case; 21] = [
             ("data = '/d'\nlisen = 'x'", &[], &["c.toml", "line 2", "lisen", "listen"]),
             ("data = '/d'\nlisten = 4100", &[], &["line 2", "listen", "integer"]),
             ("data = '/d'\nlisten = 'localhost'", &[], &["line 2", "socket address"]),
@@ -239,6 +261,8 @@ mod tests {
             ("data = '/d", &[], &["line 1", "column"]),
             ("data = '/d'\n[tls]\ncertificate = 'c'", &[], &["tls.key"]),
             ("data = '/d'\n[tls]\nkey = 'c'", &[], &["tls.certificate"]),
+            ("data = '/d'\ndatabase = 'mysql://x'", &[], &["`database`", "postgres://"]),
+            ("data = '/d'", &[("COUNTERSIGN_DATABASE", "postgres://h/d?sslmode=on")], &["verify-full"]),
             ("data = '/d'\n[log]\nformat = 'xml'", &[], &["line 3", "xml", "json", "text"]),
             ("data = '/d'\n[log]\nlevel = 'info,='", &[], &["log.level", "debug"]),
             ("data = '/d'\n[limits]\nidle_seconds = 0", &[], &["limits.idle_seconds", "1 ms to 1 hour"]),

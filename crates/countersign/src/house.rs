@@ -1,4 +1,4 @@
-//! A store opened in its data folder, with the application over it.
+//! An open store, with the application over it, and the data folder that goes with it.
 
 use crate::masters::Masters;
 use app::{App, ClockGuard, Options, SystemClock};
@@ -10,42 +10,48 @@ use std::{
 };
 use store::{
     Store,
+    postgres::Options as Database,
     sqlite::{DataFolder, Sqlite},
 };
 use tokio::sync::watch;
 
-/// Everything of one data folder. While it lives, no other process opens the folder.
+/// Everything of one data folder. While it lives, no other process opens the folder. The store is in it, unless it is a
+/// PostgreSQL database.
 pub(crate) struct House {
     /// The use cases.
     pub(crate) app: App,
-    /// The engine below them.
-    pub(crate) engine: Sqlite,
     /// The key that opens its keys.
     pub(crate) masters: Arc<Masters>,
     /// Why the store can no longer be trusted, if so.
     pub(crate) fatal: watch::Receiver<Option<String>>,
     folder: DataFolder,
+    /// Whoever waits for `fatal` waits as long as this lives, also where nothing is ever told.
+    _tell: watch::Sender<Option<String>>,
 }
 
 impl House {
-    /// Opens the store of a locked folder, migrating it, and starts the application.
+    /// Opens the database, or else the store of the locked folder, migrating it, and starts the application.
     ///
     /// # Errors
     /// One line: what is wrong with which file, key or clock.
     pub(crate) async fn open(
         folder: DataFolder,
+        database: Option<Database>,
         masters: Arc<Masters>,
         clock: ClockGuard,
         options: Options,
     ) -> anyhow::Result<Self> {
         let (tell, fatal) = watch::channel(None);
+        let teller = tell.clone();
         let on_fatal = move |why: &str| {
-            tell.send_replace(Some(why.to_owned()));
+            teller.send_replace(Some(why.to_owned()));
         };
-        let engine = Sqlite::open(&folder, SystemClock.now(), Box::new(on_fatal))?;
-        let store = Store::Sqlite(engine.clone());
+        let store = match database {
+            Some(database) => Store::open_postgres(database, SystemClock.now()).await?,
+            None => Store::Sqlite(Sqlite::open(&folder, SystemClock.now(), Box::new(on_fatal))?),
+        };
         let app = App::start(store, &masters.current(), clock, Arc::new(SystemEntropy), options).await?;
-        Ok(Self { app, engine, masters, fatal, folder })
+        Ok(Self { app, masters, fatal, folder, _tell: tell })
     }
 
     /// The data folder.
@@ -55,7 +61,7 @@ impl House {
 
     /// Lets the writer finish what waits, and frees the folder.
     pub(crate) fn close(self) {
-        self.engine.close();
+        self.app.store().close();
     }
 }
 
@@ -65,4 +71,14 @@ impl House {
 /// One line: who has it, or what is wrong with it.
 pub(crate) fn lock(path: &Path) -> anyhow::Result<DataFolder> {
     Ok(DataFolder::lock(path)?)
+}
+
+/// Reads a database URL. Passwords may be in the file that `PGPASSFILE` names, else in `~/.pgpass`.
+///
+/// # Errors
+/// One line: what is wrong with it.
+pub(crate) fn database(url: &str) -> Result<Database, String> {
+    let named = std::env::var_os("PGPASSFILE").map(PathBuf::from);
+    let usual = || std::env::home_dir().map(|home| home.join(".pgpass"));
+    Database::parse(url, named.or_else(usual).as_deref()).map_err(|e| e.to_string())
 }

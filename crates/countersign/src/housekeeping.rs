@@ -5,10 +5,12 @@ use app::{App, Failure};
 use delivery::Worker;
 use secrets::{KeyRecord, Purpose};
 use std::{sync::Arc, time::Duration};
-use store::queries::OldestUnsettledDelivery;
+use store::{Store, queries::OldestUnsettledDelivery};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// What another node has changed (keys revoked, settings) is obeyed here after this at the latest.
+const DIRECTORY_EVERY: Duration = Duration::from_millis(800);
 const PURGE_EVERY: Duration = Duration::from_secs(10);
 const NOTE_KEYS_EVERY: Duration = Duration::from_secs(60);
 const ENVIRONMENTS_EVERY: Duration = Duration::from_secs(600);
@@ -24,6 +26,8 @@ pub(crate) async fn run(app: App, worker: Worker, metrics: Arc<Metrics>) {
         ticks
     };
     let (mut sweep, mut purge) = (every(SWEEP_EVERY), every(PURGE_EVERY));
+    let mut directory = every(DIRECTORY_EVERY);
+    let shared = matches!(app.store(), Store::Postgres(_));
     let (mut keys, mut environments) = (every(NOTE_KEYS_EVERY), every(ENVIRONMENTS_EVERY));
     loop {
         tokio::select! {
@@ -32,6 +36,7 @@ pub(crate) async fn run(app: App, worker: Worker, metrics: Arc<Metrics>) {
                 measure_outbox(&app, &metrics).await;
             }
             _ = purge.tick() => told("the purge", purge_finished(&app).await),
+            _ = directory.tick(), if shared => told("the directory", app.reload_directory().await),
             _ = keys.tick() => told("when keys were used", app.note_used_keys().await),
             _ = environments.tick() => told("the purge of environments", app.purge_environments().await),
         }

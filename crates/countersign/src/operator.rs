@@ -16,13 +16,11 @@ use app::{App, operator::OperatorError};
 use domain::{environment::Environment, event::Actor};
 use serde_json::Value;
 use std::{path::PathBuf, sync::Arc};
-use store::sqlite::Sqlite;
 
 /// Does what operators ask. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Operator {
     app: App,
-    engine: Sqlite,
     masters: Arc<Masters>,
     folder: PathBuf,
 }
@@ -38,12 +36,7 @@ fn line(e: impl std::fmt::Display) -> String {
 impl Operator {
     /// The operator of an open store.
     pub(crate) fn of(house: &House) -> Self {
-        Self {
-            app: house.app.clone(),
-            engine: house.engine.clone(),
-            masters: Arc::clone(&house.masters),
-            folder: house.path(),
-        }
+        Self { app: house.app.clone(), masters: Arc::clone(&house.masters), folder: house.path() }
     }
 
     /// Does it. Once begun, it goes on to its end, also if whoever asked goes away.

@@ -83,8 +83,14 @@ pub(crate) async fn serve(
     beside.spawn(signals.obey(shutdown.clone(), tls.clone()));
     if let Some(listener) = metrics_listener {
         let dropped = plan.dropped_lines;
-        let page =
-            metrics::router(counted, house.engine.clone(), Arc::clone(&gauges), admission, dropped, spans);
+        let page = metrics::router(
+            counted,
+            house.app.store().clone(),
+            Arc::clone(&gauges),
+            admission,
+            dropped,
+            spans,
+        );
         let limits = Limits { connections: 16, ..Limits::default() };
         let shown = edge::serve(listener, page, None, limits, Arc::default(), shutdown.clone());
         beside.spawn(async move { drop(shown.await) });

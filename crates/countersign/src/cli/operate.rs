@@ -13,6 +13,9 @@ pub(crate) struct Where {
     /// The configuration of the server whose store it is
     #[arg(long, value_name = "FILE", group = "where")]
     pub(crate) config: Option<PathBuf>,
+    /// The PostgreSQL database, if it is not in the configuration
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -5,8 +5,8 @@ use edge::TlsReloader;
 use std::path::Path;
 
 /// Reads everything that `serve` would read before the store, and says what it comes to.
-pub(super) fn run(file: &Path) -> anyhow::Result<()> {
-    let config = Config::read(file)?;
+pub(super) fn run(file: &Path, database: Option<&str>) -> anyhow::Result<()> {
+    let config = Config::read(file)?.with_database(database)?;
     masters::production(config.master_key_file.as_deref())?;
     if let Some(files) = &config.tls {
         TlsReloader::load(files.clone()).or_else(|e| crate::usage::wrong(format!("tls: {e}")))?;

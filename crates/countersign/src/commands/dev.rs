@@ -44,6 +44,8 @@ pub(super) async fn run(args: Dev) -> anyhow::Result<()> {
         Some(key) => key,
         None => None,
     };
+    let database = args.database.as_deref().map(house::database).transpose();
+    let database = database.or_else(|e| wrong(format!("--database: {e}")))?;
     let path = args.data.unwrap_or_else(default_dev_folder);
     let logs = logs::start(logs::Format::Text, "info")?;
     let folder = house::lock(&path)?;
@@ -53,7 +55,7 @@ pub(super) async fn run(args: Dev) -> anyhow::Result<()> {
     let masters = Arc::new(Masters::new(master, Some(path.join(MASTER_KEY))));
     let clock = Arc::new(DevClock::default());
     let guard = ClockGuard::movable(Box::new(Arc::clone(&clock)));
-    let house = House::open(folder, masters, guard, Options { lenient_keys: true }).await?;
+    let house = House::open(folder, database, masters, guard, Options { lenient_keys: true }).await?;
     let environment = furnish(&house.app, &key).await?;
     for setting in &args.setting {
         let Some((name, value)) = setting.split_once('=') else {

@@ -7,10 +7,12 @@ use crate::{
     config::Config,
     control,
     data_folder::{create_secret, default_dev_folder},
+    house,
     masters::{self, Masters},
     operator::{Request, WantedEvents, WantedKey},
     output::{bold, say},
     tables::show,
+    usage::wrong,
 };
 use anyhow::Context as _;
 use secrets::{MasterKey, SystemEntropy};
@@ -20,12 +22,14 @@ use std::path::PathBuf;
 /// Has a request done on the store that `at` names.
 async fn ask(at: &Where, request: Request) -> anyhow::Result<Value> {
     if let Some(file) = &at.config {
-        let config = Config::read(file)?;
+        let config = Config::read(file)?.with_database(at.database.as_deref())?;
         let key = || Ok(Masters::new(masters::production(config.master_key_file.as_deref())?, None));
-        return control::ask(&config.data, key, request).await;
+        return control::ask(&config.data, config.database.clone(), key, request).await;
     }
+    let database = at.database.as_deref().map(house::database).transpose();
+    let database = database.or_else(|e| wrong(format!("--database: {e}")))?;
     let folder = at.data.clone().unwrap_or_else(default_dev_folder);
-    control::ask(&folder, || masters::of_folder(&folder), request).await
+    control::ask(&folder, database, || masters::of_folder(&folder), request).await
 }
 
 /// What is shown first of each kind of thing.

@@ -59,9 +59,17 @@ pub(super) async fn run(file: PathBuf, replace: bool, at: Where) -> anyhow::Resu
 
 /// The data folder and the master key that `at` names.
 fn store_of(at: &Where) -> anyhow::Result<(PathBuf, Masters)> {
+    let elsewhere =
+        "a PostgreSQL database is restored by its own tools; afterwards run `countersign replay-floor`";
+    if at.database.is_some() {
+        bail!(elsewhere);
+    }
     match &at.config {
         Some(file) => {
             let config = Config::read(file)?;
+            if config.database.is_some() {
+                bail!(elsewhere);
+            }
             let key = masters::production(config.master_key_file.as_deref())?;
             Ok((config.data, Masters::new(key, None)))
         }
@@ -85,7 +93,7 @@ async fn copy(from: &Path, to: PathBuf) -> anyhow::Result<()> {
 
 async fn open(folder: DataFolder, masters: &Arc<Masters>, is_dev: bool) -> anyhow::Result<House> {
     let clock = if is_dev { ClockGuard::movable(Box::new(SystemClock)) } else { ClockGuard::system() };
-    House::open(folder, Arc::clone(masters), clock, Options { lenient_keys: is_dev }).await
+    House::open(folder, None, Arc::clone(masters), clock, Options { lenient_keys: is_dev }).await
 }
 
 /// What the replaced database's trail says of the time after the backup, or why that is not known.

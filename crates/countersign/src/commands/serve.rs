@@ -13,8 +13,8 @@ use delivery::NoSender;
 use std::{path::PathBuf, sync::Arc};
 
 /// Runs it until stopped.
-pub(super) async fn run(file: PathBuf) -> anyhow::Result<()> {
-    let config = Config::read(&file)?;
+pub(super) async fn run(file: PathBuf, database: Option<String>) -> anyhow::Result<()> {
+    let config = Config::read(&file)?.with_database(database.as_deref())?;
     let master = masters::production(config.master_key_file.as_deref())?;
     let logs = logs::start(config.log_format, &config.log_level)?;
     for name in config.unknown_variables() {
@@ -22,7 +22,8 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<()> {
     }
     let folder = house::lock(&config.data)?;
     let masters = Arc::new(Masters::new(master, None));
-    let house = House::open(folder, masters, ClockGuard::system(), Options::default()).await?;
+    let house =
+        House::open(folder, config.database, masters, ClockGuard::system(), Options::default()).await?;
     if house.app.environments().is_empty() {
         tracing::warn!("there is no environment yet: make one with `countersign environment create NAME`");
     }

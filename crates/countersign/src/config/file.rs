@@ -10,6 +10,7 @@ use std::{net::SocketAddr, path::PathBuf};
 pub(super) struct FileConfig {
     pub(super) listen: Option<SocketAddr>,
     pub(super) data: Option<PathBuf>,
+    pub(super) database: Option<String>,
     pub(super) master_key_file: Option<PathBuf>,
     pub(super) metrics_listen: Option<SocketAddr>,
     #[serde(default)]

@@ -13,12 +13,14 @@ use app::{ClockGuard, Options};
 use domain::event::Actor;
 use serde_json::Value;
 use std::{io::ErrorKind, path::Path, sync::Arc};
+use store::postgres::Options as Database;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::UnixStream,
 };
 
-/// Has a request done: by the server that runs on the data folder, or else here, on the store directly.
+/// Has a request done: by the server that runs on the data folder, or else here, on the store directly: the database, or
+/// that of the folder.
 ///
 /// `masters` is asked for the master key only if it is needed.
 ///
@@ -26,12 +28,13 @@ use tokio::{
 /// Why it was not done, for the operator.
 pub(crate) async fn ask(
     folder: &Path,
+    database: Option<Database>,
     masters: impl FnOnce() -> anyhow::Result<Masters>,
     request: Request,
 ) -> anyhow::Result<Value> {
     match connect(folder).await? {
         Some(stream) => by_server(stream, &request).await,
-        None => directly(folder, masters()?, request).await,
+        None => directly(folder, database, masters()?, request).await,
     }
 }
 
@@ -66,12 +69,17 @@ async fn by_server(mut stream: UnixStream, request: &Request) -> anyhow::Result<
     }
 }
 
-async fn directly(folder: &Path, masters: Masters, request: Request) -> anyhow::Result<Value> {
+async fn directly(
+    folder: &Path,
+    database: Option<Database>,
+    masters: Masters,
+    request: Request,
+) -> anyhow::Result<Value> {
     // Dev mode's clock may have been moved, and its keys have no checksum; neither matters to commands.
     let is_dev = folder.join(data_folder::MASTER_KEY).exists();
     let clock = if is_dev { ClockGuard::movable(Box::new(app::SystemClock)) } else { ClockGuard::system() };
     let options = Options { lenient_keys: is_dev };
-    let house = House::open(house::lock(folder)?, Arc::new(masters), clock, options).await?;
+    let house = House::open(house::lock(folder)?, database, Arc::new(masters), clock, options).await?;
     let actor = Actor::Operator(user_name(rustix::process::getuid().as_raw()));
     let done = Operator::of(&house).execute(request, actor).await;
     house.close();

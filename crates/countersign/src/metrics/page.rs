@@ -11,7 +11,7 @@ use axum::{
 use edge::{Admission, Gauges};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use std::sync::Arc;
-use store::sqlite::Sqlite;
+use store::Store;
 use tracing_appender::non_blocking::ErrorCounter;
 
 /// The format that `encode` writes.
@@ -21,14 +21,14 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// keep.
 pub(crate) fn router(
     metrics: Arc<Metrics>,
-    engine: Sqlite,
+    store: Store,
     gauges: Arc<Gauges>,
     admission: Arc<Admission>,
     dropped_lines: Option<ErrorCounter>,
     spans: Option<Arc<Queue>>,
 ) -> Router {
     let mut figures = Registry::with_prefix("countersign");
-    figures.register_collector(Box::new(Figures { engine, gauges, admission, dropped_lines, spans }));
+    figures.register_collector(Box::new(Figures { store, gauges, admission, dropped_lines, spans }));
     let figures = Arc::new(figures);
     Router::new().route(
         "/metrics",

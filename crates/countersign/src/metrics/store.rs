@@ -1,4 +1,4 @@
-//! Figures that others keep, read when the page is asked for: the store's writer, the line, the listener, the log, traces.
+//! Figures that others keep, read when the page is asked for: the store, the line, the listener, the log, traces.
 
 use super::read;
 use crate::traces::Queue;
@@ -13,7 +13,7 @@ use std::{
     fmt,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
-use store::sqlite::Sqlite;
+use store::Store;
 use tracing_appender::non_blocking::ErrorCounter;
 
 /// Upper ends of the buckets of commit times, in seconds; the last is open.
@@ -21,7 +21,7 @@ const COMMIT_ENDS: [f64; 6] = [0.001, 0.004, 0.016, 0.064, 0.256, f64::INFINITY]
 
 /// Reads them.
 pub(super) struct Figures {
-    pub(super) engine: Sqlite,
+    pub(super) store: Store,
     pub(super) gauges: Arc<Gauges>,
     pub(super) admission: Arc<Admission>,
     pub(super) dropped_lines: Option<ErrorCounter>,
@@ -43,11 +43,23 @@ fn gauge(out: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) ->
     ConstGauge::new(value).encode(out.encode_descriptor(name, help, None, MetricType::Gauge)?)
 }
 
+/// What only an engine with connections has.
+fn pool(out: &mut DescriptorEncoder<'_>, figures: &store::Figures) -> fmt::Result {
+    gauge(out, "store_pool_in_use", "Database connections in use", read(&figures.pool_in_use))?;
+    counter(out, "store_pool_asked", "Times a database connection was asked for", read(&figures.pool_asked))?;
+    let help = "Microseconds spent waiting for database connections";
+    counter(out, "store_pool_wait_micros", help, read(&figures.pool_wait_micros))?;
+    let help = "Times that no database connection came in time";
+    counter(out, "store_pool_refused", help, read(&figures.pool_refused))?;
+    let help = "Steps run again because the server had rolled them back for the sake of others";
+    counter(out, "store_repeated", help, read(&figures.repeated))
+}
+
 impl Collector for Figures {
     fn encode(&self, mut out: DescriptorEncoder<'_>) -> fmt::Result {
         let out = &mut out;
-        let figures = self.engine.figures();
-        gauge(out, "store_queue_depth", "Steps waiting for the writer", self.engine.queue_depth() as u64)?;
+        let figures = self.store.figures();
+        gauge(out, "store_queue_depth", "Steps waiting", self.store.queue_depth() as u64)?;
         counter(
             out,
             "store_steps",
@@ -57,6 +69,9 @@ impl Collector for Figures {
         counter(out, "store_failed_commits", "Commits that failed", read(&figures.failed_commits))?;
         counter(out, "store_regrouped", "Batches rolled back and run one by one", read(&figures.regrouped))?;
         counter(out, "store_refused", "Steps refused because the queue was full", read(&figures.refused))?;
+        if matches!(self.store, Store::Postgres(_)) {
+            pool(out, figures)?;
+        }
         let counts = figures.commit_buckets.iter().map(|count| count.load(Relaxed));
         let buckets: Vec<_> = COMMIT_ENDS.into_iter().zip(counts).collect();
         #[expect(clippy::cast_precision_loss, reason = "a sum of seconds")]

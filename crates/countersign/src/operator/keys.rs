@@ -5,7 +5,7 @@ use crate::masters;
 use domain::{event::Actor, time::Timestamp};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use store::sqlite;
+use store::{Store, sqlite};
 
 impl Operator {
     pub(super) async fn rotate_keys(&self, actor: Actor) -> Outcome {
@@ -40,7 +40,13 @@ impl Operator {
     }
 
     pub(super) async fn backup(&self, target: PathBuf) -> Outcome {
-        let (database, file) = (self.engine.path().to_owned(), target.clone());
+        let Store::Sqlite(engine) = self.app.store() else {
+            return Err(
+                "a PostgreSQL database is backed up by its own tools, such as pg_dump or pg_basebackup"
+                    .into(),
+            );
+        };
+        let (database, file) = (engine.path().to_owned(), target.clone());
         let copy = tokio::task::spawn_blocking(move || sqlite::backup(&database, &file, &mut |_, _| {}));
         copy.await.map_err(line)??;
         let bytes = std::fs::metadata(&target).map_or(0, |m| m.len());
@@ -60,8 +66,11 @@ impl Operator {
 
     /// Opening the store has migrated it.
     pub(super) fn migrate(&self) -> Outcome {
-        Ok(
-            json!({ "database": self.engine.path().display().to_string(), "migrated": true, "folder": self.folder.display().to_string() }),
-        )
+        let database = match self.app.store() {
+            Store::Sqlite(engine) => engine.path().display().to_string(),
+            Store::Postgres(engine) => engine.name().to_owned(),
+        };
+        let folder = self.folder.display().to_string();
+        Ok(json!({ "database": database, "migrated": true, "folder": folder }))
     }
 }

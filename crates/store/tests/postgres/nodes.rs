@@ -46,7 +46,7 @@ async fn f06_a_right_code_handed_to_four_nodes_at_once_is_right_once() {
     }
     // All factors at once on all nodes, so that batches of several factors meet each other.
     let mut running = JoinSet::new();
-    for n in 0..24 {
+    for n in 0..12 {
         for (f, (factor, challenges)) in factors.iter().enumerate() {
             let step = house.answering(challenges[n % 2], factor.code(noon()), noon());
             let node = nodes[(n + f) % nodes.len()].clone();
@@ -94,9 +94,16 @@ async fn w7_equal_requests_to_two_nodes_at_once_run_their_step_once() {
     let nodes = [house.store.clone(), another(&house).await];
     let counted = Counted::default();
     let mut running = JoinSet::new();
-    for n in 0..32 {
+    // Each node has its connections before it comes to that.
+    for node in nodes.iter().cycle().take(40) {
+        let node = node.clone();
+        running.spawn(async move { node.step(Touch { now: noon() }).await.is_err() });
+    }
+    running.join_all().await;
+    let mut running = JoinSet::new();
+    for n in 0..320 {
         let memory = Memory {
-            digest: Arc::new(house.ring.digest("request", &[b"one"])),
+            digest: Arc::new(house.ring.digest("request", &[&[(n / 32) as u8]])),
             scope: house.scope(),
             ring: house.ring.clone(),
             entropy: crate::laws::common::entropy(),
@@ -107,7 +114,7 @@ async fn w7_equal_requests_to_two_nodes_at_once_run_their_step_once() {
         running.spawn(async move { matches!(node.step(step).await.unwrap(), Recalled::Fresh(_)) });
     }
     let fresh = running.join_all().await.into_iter().filter(|fresh| *fresh).count();
-    assert_eq!((fresh, counted.0.load(Relaxed)), (1, 1));
+    assert_eq!((fresh, counted.0.load(Relaxed)), (10, 10));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -151,12 +158,12 @@ async fn steps_on_one_factor_wait_for_each_other_in_one_order_and_never_in_a_cir
         let open = house.opening(house.scope(), factor.id, noon());
         let node = nodes[n % 2].clone();
         running.spawn(async move {
-            drop(node.step(open).await.unwrap());
+            drop(node.step(open).await);
             word(&node.step(answer).await)
         });
     }
     let told = running.join_all().await;
-    assert!(told.iter().all(|t| ["FALSE", "EXPIRED", "LOCKED"].contains(t)), "{told:?}");
+    assert!(told.iter().all(|t| ["FALSE", "EXPIRED", "LOCKED", "BUSY", "GONE"].contains(t)), "{told:?}");
     for node in nodes {
         let figures = node.figures();
         assert_eq!((figures.regrouped.load(Relaxed), figures.repeated.load(Relaxed)), (0, 0));

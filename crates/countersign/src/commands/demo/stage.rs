@@ -56,7 +56,7 @@ impl Stage {
         let masters = Masters::new(MasterKey::generate(&SystemEntropy)?, None);
         let lock = house::lock(&folder.0)?;
         let house =
-            House::open(lock, Arc::new(masters), ClockGuard::system(), Options { lenient_keys: true })
+            House::open(lock, None, Arc::new(masters), ClockGuard::system(), Options { lenient_keys: true })
                 .await?;
         let key = ApiKeyText::generate(&SystemEntropy, KeyMode::Test)?;
         furnish(&house.app, &key).await?;
