@@ -19,6 +19,8 @@
 mod body;
 mod connection;
 pub mod framing;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gauges;
 mod limits;
 mod listener;
