@@ -10,6 +10,8 @@ pub mod extend;
 mod factors;
 mod fault;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod hooks;
 mod idempotency;
 mod inbound;

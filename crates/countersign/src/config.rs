@@ -58,7 +58,11 @@ impl Config {
     }
 
     /// The configuration that a text and variables are.
-    fn of(text: &str, path: &str, variables: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
+    pub(crate) fn of(
+        text: &str,
+        path: &str,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> anyhow::Result<Self> {
         let mut file: FileConfig = match toml::from_str(text) {
             Ok(file) => file,
             Err(e) => return wrong(format!("{path}: {}", e.to_string().trim_end())),

@@ -20,6 +20,8 @@ mod admission;
 mod body;
 mod connection;
 pub mod framing;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gauges;
 mod limits;
 mod listener;
