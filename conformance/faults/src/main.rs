@@ -3,8 +3,10 @@
 //! ```text
 //! countersign-faults crash-loop --binary P [--cycles 20]       kill -9 under load
 //! countersign-faults io-faults  --binary P [--sites 12] [--faults eio,enospc,kill,slow]
+//! countersign-faults power-cut  --binary P [--images 100]      unsynced writes dropped, torn, reordered
 //! countersign-faults races      --binary P [--rounds 20]       codes that land in one moment
 //! countersign-faults sigterm    --binary P [--cycles 10]       stops under load
+//! countersign-faults timing     --binary P [--rounds 400] [--samples 200000]   whether time tells what answers do not
 //! countersign-faults planted    [--each 200]                   the checker's own examination
 //! countersign-faults check      --history FILE                 a history that a run left
 //! ```
@@ -22,12 +24,14 @@ mod io_faults;
 mod locks;
 mod model;
 mod planted;
+mod power_cut;
 mod probe;
 mod races;
 mod run;
 mod server;
 mod sigterm;
 mod strace;
+mod timing;
 mod volley;
 
 use loadgen::args::Args;
@@ -35,8 +39,9 @@ use run::Run;
 use std::{path::Path, process::ExitCode};
 use strace::Fault;
 
-const NAMES: &[&str] =
-    &["binary", "cycles", "rounds", "sites", "faults", "each", "history", "folder", "seed"];
+const NAMES: &[&str] = &[
+    "binary", "cycles", "rounds", "samples", "images", "sites", "faults", "each", "history", "folder", "seed",
+];
 
 enum Ended {
     Clean(String),
@@ -82,8 +87,12 @@ fn program() -> Ended {
             Some(path) => ended(crash_loop::check_file(Path::new(path))),
             None => Ended::WrongArguments("--history is needed".into()),
         },
-        "crash-loop" | "io-faults" | "races" | "sigterm" => against_the_binary(&command, &args),
-        _ => Ended::WrongArguments("commands: crash-loop, io-faults, races, sigterm, planted, check".into()),
+        "crash-loop" | "io-faults" | "power-cut" | "races" | "sigterm" | "timing" => {
+            against_the_binary(&command, &args)
+        }
+        _ => Ended::WrongArguments(
+            "commands: crash-loop, io-faults, power-cut, races, sigterm, timing, planted, check".into(),
+        ),
     }
 }
 
@@ -98,10 +107,12 @@ fn against_the_binary(command: &str, args: &Args) -> Ended {
             other => Err(format!("--faults {other}: known are eio, enospc, kill, slow")),
         });
         let cycles = args.get("cycles", if command == "sigterm" { 10 } else { 20 })?;
-        let numbers = (cycles, args.get("sites", 12)?, args.get("rounds", 20)?);
+        let rounds = args.get("rounds", if command == "timing" { 400 } else { 20 })?;
+        let numbers =
+            (cycles, args.get("sites", 12)?, rounds, args.get("samples", 200_000)?, args.get("images", 100)?);
         Ok((Run::new(args)?, numbers, faults.collect::<Result<Vec<Fault>, String>>()?))
     };
-    let (run, (cycles, sites, rounds), faults) = match read() {
+    let (run, (cycles, sites, rounds, samples, images), faults) = match read() {
         Ok(all) => all,
         Err(why) => return Ended::WrongArguments(why),
     };
@@ -113,7 +124,9 @@ fn against_the_binary(command: &str, args: &Args) -> Ended {
         match command {
             "crash-loop" => crash_loop::run(&run, cycles).await,
             "io-faults" => io_faults::run(&run, sites, &faults).await,
+            "power-cut" => power_cut::run(&run, images).await,
             "races" => races::run(&run, rounds).await,
+            "timing" => timing::run(&run, rounds, samples).await,
             _ => sigterm::run(&run, cycles).await,
         }
     });

@@ -105,7 +105,7 @@ async fn run_verify(call: &Call<'_>, mut fields: Fields<'_>, id: &str) -> Result
     let memory = call.memory()?;
     let answer = call.app.verify_challenge(call.caller, challenge, submitted, memory, render).await?;
     if let Some(verdict) = verdict.get() {
-        call.hooks.watch().on_verdict(verdict);
+        call.decided(verdict);
     }
     Ok(answer.into())
 }

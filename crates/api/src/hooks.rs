@@ -1,8 +1,9 @@
 //! What the binary may watch, to count it.
 
-use app::Verified;
-use axum::http::Method;
-use std::sync::Arc;
+use app::{StepTimes, Verified};
+use axum::http::{HeaderMap, Method};
+use domain::id::{ApiKeyId, EnvironmentId};
+use std::{sync::Arc, time::Instant};
 
 /// A request that has been answered.
 #[derive(Clone, Copy, Debug)]
@@ -17,10 +18,42 @@ pub struct RequestDone<'a> {
     pub micros: u64,
     /// The `x-request-id` of the answer.
     pub request_id: &'a str,
+    /// What only a trace has use for, if the request is [traced](Watch::traces).
+    pub trace: Option<Trace<'a>>,
+}
+
+/// What a trace tells of a request beyond its line in the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Trace<'a> {
+    /// When its head was there.
+    pub began: Instant,
+    /// `traceparent` and `tracestate` as sent (W3C Trace Context), if a valid API key vouches for them: strangers do
+    /// not decide what is traced.
+    pub context: Option<(&'a str, Option<&'a str>)>,
+    /// Whose request it is, if it has a valid key.
+    pub caller: Option<(EnvironmentId, ApiKeyId)>,
+    /// The verdict, if the request came to one of its own.
+    pub verdict: Option<&'a Verified>,
+    /// The steps of the store, in order.
+    pub steps: &'a [StepTimes],
+}
+
+/// The context of a caller's trace.
+pub(crate) fn context_in(headers: &HeaderMap) -> Option<(&str, Option<&str>)> {
+    let only = |name| {
+        let mut all = headers.get_all(name).iter();
+        all.next().filter(|_| all.next().is_none())?.to_str().ok()
+    };
+    only("traceparent").map(|parent| (parent, only("tracestate")))
 }
 
 /// Watches requests and verdicts. Called on the way out of a request, so it must be quick and must not block.
 pub trait Watch: Send + Sync {
+    /// Whether requests are traced. Otherwise nothing is gathered for it.
+    fn traces(&self) -> bool {
+        false
+    }
+
     /// A request has been answered.
     fn on_request(&self, _done: &RequestDone<'_>) {}
 

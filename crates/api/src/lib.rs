@@ -27,7 +27,7 @@ use app::App;
 use axum::{Router, extract::Request};
 use std::sync::Arc;
 
-pub use hooks::{Hooks, RequestDone, Watch};
+pub use hooks::{Hooks, RequestDone, Trace, Watch};
 pub use openapi::openapi;
 
 /// All routes over `app`: the nine of W1, and `/openapi.json` and `/docs`, which need no key.

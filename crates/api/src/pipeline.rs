@@ -4,7 +4,7 @@ use crate::{
     body::Json,
     challenges, docs, factors, fault,
     fields::Fields,
-    hooks::{Hooks, RequestDone},
+    hooks::{self, Hooks, RequestDone, Trace},
     idempotency,
     inbound::Inbound,
     openapi, query,
@@ -12,7 +12,7 @@ use crate::{
     request_id::RequestId,
     routes::{self, Endpoint, Found, Page, Route},
 };
-use app::{Answer, App, Caller, Failure, Memory, Retry};
+use app::{Answer, App, Caller, Failure, Memory, Retry, StepTimes, Verified};
 use axum::{
     body::Bytes,
     extract::Request,
@@ -28,7 +28,7 @@ use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Instant,
 };
 
@@ -41,7 +41,8 @@ pub(crate) struct Server {
 /// A request that got as far as its own rules.
 pub(crate) struct Call<'a> {
     pub(crate) app: &'a App,
-    pub(crate) hooks: &'a Hooks,
+    hooks: &'a Hooks,
+    verdict: &'a OnceLock<Verified>,
     pub(crate) caller: &'a Caller,
     /// What stands in the place of the template's `{…}`, still percent-encoded.
     pub(crate) segment: &'a str,
@@ -104,6 +105,11 @@ impl<'a> Call<'a> {
         self.caller.environment().settings.strict_parameters
     }
 
+    /// Tells a verdict that is durable.
+    pub(crate) fn decided(&self, verdict: &Verified) {
+        self.hooks.watch().on_verdict(self.verdict.get_or_init(|| *verdict));
+    }
+
     /// Where the answer to this request is remembered, if its key is usable (W7).
     pub(crate) fn memory(&self) -> Result<Option<Memory>, Failure> {
         let retry = idempotency::usable_key(self.headers).map(|key| {
@@ -114,6 +120,14 @@ impl<'a> Call<'a> {
     }
 }
 
+/// What is known of a request by its end.
+#[derive(Default)]
+struct Known {
+    caller: Option<Caller>,
+    verdict: OnceLock<Verified>,
+    steps: Vec<StepTimes>,
+}
+
 /// Answers a request, whatever happens on the way.
 pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
     let started = Instant::now();
@@ -121,8 +135,16 @@ pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let found = routes::find(&parts.method, parts.uri.path());
     let route = found.template();
-    let (mut caller, mut inbound) = (None, Inbound::new(body));
-    let outcome = caught(serve(&server, found, &parts, &mut inbound, &mut caller)).await;
+    let (mut known, mut inbound) = (Known::default(), Inbound::new(body));
+    let outcome = if server.hooks.watch().traces() {
+        // Behind a pointer, so that whoever does not trace need not have room for it.
+        let served = Box::pin(caught(serve(&server, found, &parts, &mut inbound, &mut known)));
+        let (outcome, steps) = app::timed(served).await;
+        known.steps = steps;
+        outcome
+    } else {
+        caught(serve(&server, found, &parts, &mut inbound, &mut known)).await
+    };
     let reply = match outcome {
         Some(Ok(reply) | Err(Stop::Reply(reply))) => reply,
         Some(Err(Stop::Failure(failure))) => fault::failed(&failure, request_id.as_str()),
@@ -131,8 +153,7 @@ pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
             fault::internal()
         }
     };
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    tell(&server.hooks, &parts.method, route, reply.status, micros, &request_id, caller.as_ref());
+    tell(&server.hooks, &parts, route, reply.status, started, &request_id, &known);
     let mut response = reply.into_response(&request_id);
     // HTTP/2 has no such field, and no need of it.
     if !inbound.finish().await && parts.version < Version::HTTP_2 {
@@ -144,14 +165,16 @@ pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
 /// One line a request, and the hooks. Never the path as sent, its query, the body or a secret.
 fn tell(
     hooks: &Hooks,
-    method: &Method,
+    parts: &Parts,
     route: &'static str,
     status: u16,
-    micros: u64,
+    began: Instant,
     id: &RequestId,
-    caller: Option<&Caller>,
+    known: &Known,
 ) {
-    let request_id = id.as_str();
+    let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let (method, request_id) = (&parts.method, id.as_str());
+    let caller = known.caller.as_ref().map(|c| (c.environment().id, c.key().id));
     tracing::info!(
         target: "request",
         request_id,
@@ -159,10 +182,17 @@ fn tell(
         route,
         status,
         micros,
-        environment = caller.map(|c| tracing::field::display(c.environment().id)),
-        key = caller.map(|c| tracing::field::display(c.key().id)),
+        environment = caller.map(|(environment, _)| tracing::field::display(environment)),
+        key = caller.map(|(_, key)| tracing::field::display(key)),
     );
-    hooks.watch().on_request(&RequestDone { route, method, status, micros, request_id });
+    let trace = hooks.watch().traces().then(|| Trace {
+        began,
+        context: caller.and_then(|_| hooks::context_in(&parts.headers)),
+        caller,
+        verdict: known.verdict.get(),
+        steps: &known.steps,
+    });
+    hooks.watch().on_request(&RequestDone { route, method, status, micros, request_id, trace });
 }
 
 /// Runs a future to its end; `None` if it panics.
@@ -183,7 +213,7 @@ async fn serve(
     found: Found<'_>,
     parts: &Parts,
     inbound: &mut Inbound,
-    who: &mut Option<Caller>,
+    known: &mut Known,
 ) -> Result<Reply, Stop> {
     let (route, segment) = match found {
         Found::Route(route, segment) => (route, segment),
@@ -193,11 +223,12 @@ async fn serve(
         Found::Nothing => return Err(fault::no_route(parts.method.as_str(), parts.uri.path()).into()),
     };
     let app = &server.app;
-    let caller = &*who.insert(admitted(app, route, &parts.headers)?);
+    let caller = &*known.caller.insert(admitted(app, route, &parts.headers)?);
     let body = if route.method == Method::POST { inbound.read(&parts.headers).await? } else { Bytes::new() };
     let call = Call {
         app,
         hooks: &server.hooks,
+        verdict: &known.verdict,
         caller,
         segment,
         method: &parts.method,

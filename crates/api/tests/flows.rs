@@ -247,6 +247,55 @@ async fn w14_a_users_factors_page_by_page() {
 }
 
 #[tokio::test]
+async fn w14_list_verified_only_hides_what_has_never_been_verified() {
+    let server = TestServer::start().await;
+    let path = "/user_management/users/u/auth_factors";
+    let listed = async |query: &str| {
+        let list = server.call("GET", &format!("{path}?{query}"), "").await;
+        assert_eq!(list.status, 200, "{}", list.text);
+        let ids = list.json["data"].as_array().unwrap().iter().map(|f| f["id"].as_str().unwrap().to_owned());
+        (ids.collect::<Vec<_>>(), list.json["list_metadata"].clone())
+    };
+    let mut factors = Vec::new();
+    for _ in 0..5 {
+        let factor = server.enroll(r#"{"type":"generic_otp","user_id":"u"}"#).await;
+        factors.push(factor.text_of("id").to_owned());
+    }
+    let answer = async |n: usize, right: bool| {
+        let challenge = server.challenge(&factors[n]).await;
+        let code = if right { challenge.text_of("code").to_owned() } else { "no code".to_owned() };
+        assert_eq!(server.verify(challenge.text_of("id"), &code).await.json["valid"], right);
+    };
+    // 0, 2 and 4 have a `valid:true`; of 4 a wrong one came after it. 1 has only been guessed at, 3 never asked.
+    for (n, right) in [(0, true), (1, false), (2, true), (4, true), (4, false)] {
+        answer(n, right).await;
+    }
+    assert_eq!(listed("").await.0.len(), 5, "it is off unless an operator switches it on");
+    server.set("list_verified_only", "on").await;
+    let id = |n: usize| factors[n].clone();
+    assert_eq!(
+        listed("").await,
+        (vec![id(4), id(2), id(0)], json!({"before": null, "after": null})),
+        "newest first"
+    );
+    // Pages and cursors count what is shown: no page is short, no cursor leads to what is hidden.
+    assert_eq!(
+        listed("limit=2&order=asc").await,
+        (vec![id(0), id(2)], json!({"before": null, "after": id(2)}))
+    );
+    assert_eq!(
+        listed(&format!("limit=2&order=asc&after={}", id(2))).await,
+        (vec![id(4)], json!({"before": id(4), "after": null}))
+    );
+    // A cursor is a position, also that of a factor that is hidden.
+    assert_eq!(listed(&format!("after={}", id(3))).await.0, [id(2), id(0)]);
+    // From its first right code on a factor is shown; hidden ones are there under their ids all the while.
+    assert_eq!(server.call("GET", &format!("/auth/factors/{}", id(1)), "").await.status, 200);
+    answer(1, true).await;
+    assert_eq!(listed("").await.0, [id(4), id(2), id(1), id(0)]);
+}
+
+#[tokio::test]
 async fn w1_the_legacy_routes_are_other_doors_to_the_same_rooms() {
     let server = TestServer::start().await;
     let factor = server.enroll(r#"{"type":"generic_otp"}"#).await;

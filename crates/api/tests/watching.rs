@@ -38,6 +38,50 @@ async fn requests_are_told_by_template_and_never_by_path() {
     assert_eq!(*seen.0.lock().unwrap(), expected.map(|(route, status)| (route.to_owned(), status)));
 }
 
+/// What was told of a trace: whether there is a context and a known caller, the verdict, how many steps.
+type Told = Option<(bool, bool, Option<bool>, usize)>;
+
+/// Whether it asks for traces, and what it was told of them.
+#[derive(Clone)]
+struct Tracing(bool, Arc<Mutex<Vec<Told>>>);
+
+impl Watch for Tracing {
+    fn traces(&self) -> bool {
+        self.0
+    }
+
+    fn on_request(&self, done: &RequestDone<'_>) {
+        let told = done.trace.map(|trace| {
+            assert!(trace.steps.iter().all(|step| step.asked <= step.begun.unwrap() && step.durable));
+            let verdict = trace.verdict.map(|verdict| verdict.valid);
+            (trace.context.is_some(), trace.caller.is_some(), verdict, trace.steps.len())
+        });
+        self.1.lock().unwrap().push(told);
+    }
+}
+
+#[tokio::test]
+async fn a_trace_is_told_to_whoever_asks_for_it_and_only_a_key_makes_a_context_count() {
+    for asked in [true, false] {
+        let seen = Tracing(asked, Arc::default());
+        let server = TestServer::start_with(Hooks::new(seen.clone())).await;
+        let factor = server.enroll(r#"{"type":"generic_otp"}"#).await;
+        let challenge = server.challenge(factor.text_of("id")).await;
+        let path = format!("/auth/challenges/{}/verify", challenge.text_of("id"));
+        let body = json!({"code": challenge.text_of("code")}).to_string();
+        seen.1.lock().unwrap().clear();
+        for key in ["Bearer sk_test_default", "Bearer sk_test_unknown"] {
+            let headers = [("authorization", key), ("traceparent", "00-a"), ("idempotency-key", "one")];
+            server.send("POST", &path, &headers, body.clone()).await;
+            server.send("POST", &path, &headers, body.clone()).await;
+        }
+        let (fresh, repeated) = (Some((true, true, Some(true), 1)), Some((true, true, None, 1)));
+        let stranger = Some((false, false, None, 0));
+        let told = if asked { vec![fresh, repeated, stranger, stranger] } else { vec![None; 4] };
+        assert_eq!(*seen.1.lock().unwrap(), told);
+    }
+}
+
 #[tokio::test]
 async fn i11_every_route_that_gives_a_verdict_goes_through_the_one_door_and_tells_it_once() {
     let seen = Seen::default();

@@ -15,6 +15,7 @@ mod open_challenge;
 pub mod operator;
 mod rate;
 mod remember;
+mod replay_floor;
 mod start;
 mod verify_challenge;
 
@@ -23,9 +24,11 @@ pub use directory::Caller;
 pub use enroll_factor::{EnrollRequest, Enrolled, NewFactor, TotpSecrets};
 pub use open_challenge::{Dispatcher, OpenedChallenge};
 pub use remember::{Render, Retry};
+pub use replay_floor::Floor;
 pub use start::{App, Options, StartError};
 pub use store::{
     Failure,
     remembered::{Answer, Memory},
+    timing::{StepTimes, timed},
 };
 pub use verify_challenge::Verified;

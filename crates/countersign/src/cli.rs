@@ -67,6 +67,30 @@ pub(crate) enum Command {
         #[command(flatten)]
         at: Where,
     },
+    /// Put a backup in the place of the database, so that nothing which may have been accepted since is accepted again
+    #[command(
+        after_help = "Example:\n  countersign restore /var/backups/countersign.db --replace --config /etc/countersign.toml"
+    )]
+    Restore {
+        /// The backup, as `countersign backup` made it
+        file: PathBuf,
+        /// Keep the database that is there in a folder beside, and take over what its trail says was deleted or revoked since
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Accept nothing that may have been accepted before now: after the database was restored by other means
+    #[command(
+        after_help = "Example:\n  countersign replay-floor --reason \"standby promoted\" --config /etc/countersign.toml"
+    )]
+    ReplayFloor {
+        /// Why, for the audit trail
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        at: Where,
+    },
     /// Bring the database to this version's form (starting a server does so too)
     #[command(after_help = "Example:\n  countersign migrate --config /etc/countersign.toml")]
     Migrate {

@@ -4,6 +4,7 @@ mod check_config;
 mod demo;
 mod dev;
 mod operate;
+mod restore;
 mod serve;
 
 use crate::{cli::Command, output};
@@ -35,6 +36,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Events(command) => brief(operate::events(command)),
         Command::Keys(command) => brief(operate::keys(command)),
         Command::Backup { file, at } => brief(operate::backup(file, at)),
+        Command::Restore { file, replace, at } => brief(restore::run(file, replace, at)),
+        Command::ReplayFloor { reason, at } => brief(operate::replay_floor(reason, at)),
         Command::Migrate { at } => brief(operate::migrate(at)),
     }
 }

@@ -1,9 +1,10 @@
 //! The configuration of `serve`: a TOML file, with `COUNTERSIGN_…` variables before it.
 
 mod file;
+mod traces;
 mod variables;
 
-use crate::{logs::Format, usage::wrong};
+use crate::{logs::Format, traces::Settings as Traces, usage::wrong};
 use edge::{Limits, TlsFiles};
 use file::{FileConfig, LimitsTable};
 use std::{
@@ -32,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) log_format: Format,
     /// Which there are.
     pub(crate) log_level: String,
+    /// Where traces go, if anywhere.
+    pub(crate) traces: Option<Traces>,
     /// The listener's bounds.
     pub(crate) limits: Limits,
     unknown_variables: Vec<String>,
@@ -48,7 +51,7 @@ impl Config {
             Err(e) => return wrong(format!("--config: cannot read {}: {e}", path.display())),
         };
         let ours = std::env::vars_os().filter_map(|(name, value)| {
-            let name = name.into_string().ok().filter(|name| name.starts_with(variables::PREFIX))?;
+            let name = name.into_string().ok().filter(|name| variables::is_read(name))?;
             Some((name, value.into_string().unwrap_or_default()))
         });
         Self::of(&text, &path.display().to_string(), ours)
@@ -92,6 +95,10 @@ impl Config {
         if let Err(problem) = crate::logs::check_level(&log_level) {
             return wrong(format!("{path}: `log.level`: {problem}"));
         }
+        let traces = match traces::settings(file.traces) {
+            Ok(traces) => traces,
+            Err((name, problem)) => return wrong(format!("{path}: `{name}` {problem}")),
+        };
         let limits = limits(&file.limits);
         if let Err(e) = limits.validate() {
             let key = LimitsTable::key_of(e.name);
@@ -106,6 +113,7 @@ impl Config {
             tls,
             log_format: file.log.format.unwrap_or_default(),
             log_level,
+            traces,
             limits,
             unknown_variables,
         })
@@ -137,6 +145,8 @@ impl Config {
             Format::Json => "json",
             Format::Text => "text",
         };
+        let (traces, ratio) =
+            self.traces.as_ref().map(|t| (t.url.clone(), t.sample_ratio.to_string())).unzip();
         let lines = [
             ("listen", self.listen.to_string()),
             ("data", self.data.display().to_string()),
@@ -144,6 +154,8 @@ impl Config {
             ("tls.certificate", or_off(tls)),
             ("metrics_listen", or_off(self.metrics_listen.map(|at| at.to_string()))),
             ("log", format!("{format}, {}", self.log_level)),
+            ("traces.endpoint", or_off(traces)),
+            ("traces.sample_ratio", or_off(ratio)),
             ("limits.connections", self.limits.connections.to_string()),
             ("limits.request_seconds", self.limits.request.as_secs().to_string()),
             ("limits.idle_seconds", self.limits.idle.as_secs().to_string()),
@@ -211,9 +223,29 @@ mod tests {
     }
 
     #[test]
+    fn traces_go_where_our_key_says_else_where_the_standard_variables_say_and_else_nowhere() {
+        let of = |text: &str, variables: &[(&str, &str)]| {
+            of(&format!("data = '/d'\n{text}"), variables).unwrap().traces.map(|t| (t.url, t.sample_ratio))
+        };
+        let standard = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://two:4318/");
+        let traces_only = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://three:4318/in");
+        let own = ("COUNTERSIGN_TRACES_ENDPOINT", "http://four:4318");
+        let file = "[traces]\nendpoint = 'http://one:4318'\nsample_ratio = 0.25";
+        assert_eq!(of("", &[]), None);
+        assert_eq!(of(file, &[standard, traces_only]), Some(("http://one:4318/v1/traces".into(), 0.25)));
+        assert_eq!(of(file, &[own]), Some(("http://four:4318/v1/traces".into(), 0.25)));
+        assert_eq!(of("", &[standard]), Some(("http://two:4318/v1/traces".into(), 1.0)));
+        assert_eq!(of("", &[traces_only, standard]), Some(("http://three:4318/in".into(), 1.0)));
+        assert_eq!(
+            of("[traces]\nendpoint = 'http://[::1]:1/a'", &[("COUNTERSIGN_TRACES_SAMPLE_RATIO", "0")]),
+            Some(("http://[::1]:1/a/v1/traces".into(), 0.0))
+        );
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_place_and_what_would_be_right() {
         type Case = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
-        let cases: [Case; 14] = [
+        let cases: [Case; 20] = [
             ("data = '/d'\nlisen = 'x'", &[], &["c.toml", "line 2", "lisen", "listen"]),
             ("data = '/d'\nlisten = 4100", &[], &["line 2", "listen", "integer"]),
             ("data = '/d'\nlisten = 'localhost'", &[], &["line 2", "socket address"]),
@@ -226,6 +258,20 @@ mod tests {
             ("data = '/d'\n[log]\nformat = 'xml'", &[], &["line 3", "xml", "json", "text"]),
             ("data = '/d'\n[log]\nlevel = 'info,='", &[], &["log.level", "debug"]),
             ("data = '/d'\n[limits]\nidle_seconds = 0", &[], &["limits.idle_seconds", "1 ms to 1 hour"]),
+            ("data = '/d'\n[traces]\nendpiont = 'x'", &[], &["line 3", "endpiont", "endpoint"]),
+            ("data = '/d'\n[traces]\nendpoint = 'localhost:4318'", &[], &["traces.endpoint", "http://127"]),
+            (
+                "data = '/d'\n[traces]\nendpoint = 'https://c'",
+                &[],
+                &["traces.endpoint", "http://", "collector"],
+            ),
+            ("data = '/d'\n[traces]\nsample_ratio = 0.5", &[], &["traces.endpoint", "missing"]),
+            (
+                "data = '/d'\n[traces]\nendpoint = 'http://c'\nsample_ratio = 2",
+                &[],
+                &["traces.sample_ratio", "0 to 1"],
+            ),
+            ("data = '/d'", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc")], &["OTEL_EXPORTER_OTLP_ENDPOINT"]),
             ("data = '/d'", &[("COUNTERSIGN_LISTEN", "4100")], &["COUNTERSIGN_LISTEN", "127.0.0.1:4100"]),
             ("data = '/d'", &[("COUNTERSIGN_LIMITS_HEADERS", "many")], &["COUNTERSIGN_LIMITS_HEADERS"]),
         ];

@@ -6,7 +6,7 @@
 mod answering;
 mod asking;
 
-pub(crate) use answering::{listen, remove};
+pub(crate) use answering::{listen, remove, user_name};
 pub(crate) use asking::ask;
 
 use serde::{Deserialize, Serialize};

@@ -21,6 +21,7 @@ mod output;
 mod server;
 mod signals;
 mod tables;
+mod traces;
 mod usage;
 
 use clap::Parser as _;

@@ -5,6 +5,7 @@ mod store;
 
 pub(crate) use page::router;
 
+use crate::traces::Traces;
 use api::{RequestDone, Watch};
 use app::Verified;
 use axum::http::Method;
@@ -126,27 +127,37 @@ fn label_of(method: &Method) -> &'static str {
     }
 }
 
-/// Lets the API report to shared metrics.
-pub(crate) struct Reporter(pub(crate) Arc<Metrics>);
+/// Lets the API report to shared metrics, and to traces if they are configured.
+pub(crate) struct Reporter {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) traces: Option<Traces>,
+}
 
 impl Watch for Reporter {
+    fn traces(&self) -> bool {
+        self.traces.is_some()
+    }
+
     fn on_request(&self, done: &RequestDone<'_>) {
-        let handles = self.0.route(done.route, done.method);
+        let handles = self.metrics.route(done.route, done.method);
         #[expect(clippy::cast_precision_loss, reason = "a latency needs no 53 bits")]
         handles.latency.observe(done.micros as f64 / 1_000_000.0);
-        self.0.count(&handles, done.status);
+        self.metrics.count(&handles, done.status);
+        if let Some(traces) = &self.traces {
+            traces.record(done);
+        }
     }
 
     fn on_verdict(&self, verdict: &Verified) {
-        let [mismatch, replay, malformed] = &self.0.wrong;
+        let [mismatch, replay, malformed] = &self.metrics.wrong;
         match verdict.wrong {
-            _ if verdict.valid => self.0.right.inc(),
+            _ if verdict.valid => self.metrics.right.inc(),
             Some(WrongReason::Replay) => replay.inc(),
             Some(WrongReason::Malformed) => malformed.inc(),
             Some(WrongReason::Mismatch) | None => mismatch.inc(),
         };
         if verdict.locked {
-            self.0.locks.inc();
+            self.metrics.locks.inc();
         }
     }
 }

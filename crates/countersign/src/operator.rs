@@ -6,8 +6,10 @@ mod factors;
 mod keys;
 mod request;
 mod shown;
+mod since;
 
 pub(crate) use request::{Request, WantedEvents, WantedKey};
+pub(crate) use since::Since;
 
 use crate::{house::House, masters::Masters};
 use app::{App, operator::OperatorError};
@@ -74,6 +76,7 @@ impl Operator {
             R::RewrapKeys { new_key_file } => self.rewrap_keys(actor, &new_key_file).await,
             R::KeysStatus => self.keys_status().await,
             R::Backup { target } => self.backup(target).await,
+            R::SetReplayFloor { reason } => self.set_replay_floor(actor, reason).await,
             R::Migrate => self.migrate(),
         }
     }

@@ -7,6 +7,8 @@ use crate::{
     metrics::{self, Metrics, Reporter},
     operator::Operator,
     signals::Signals,
+    traces::{self, Traces},
+    usage::wrong,
 };
 use anyhow::{Context as _, bail};
 use api::Hooks;
@@ -28,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) tls: Option<TlsFiles>,
     /// The listener's bounds.
     pub(crate) limits: Limits,
+    /// Where traces go, if anywhere.
+    pub(crate) traces: Option<traces::Settings>,
     /// Counts log lines dropped.
     pub(crate) dropped_lines: Option<ErrorCounter>,
 }
@@ -55,6 +59,11 @@ pub(crate) async fn serve(
     let listener = bind(plan.listen, "listen")?;
     let metrics_listener = plan.metrics_listen.map(|at| bind(at, "metrics_listen")).transpose()?;
     let address = listener.address();
+    let (traces, farewell) = match plan.traces.as_ref().map(Traces::start).transpose() {
+        Ok(started) => started.unzip(),
+        Err(e) => return wrong(format!("traces: {e}")),
+    };
+    let spans = traces.as_ref().map(Traces::queue);
     let shutdown = Shutdown::new();
     let app = house.app.clone();
     let counted = Arc::new(Metrics::new());
@@ -62,7 +71,7 @@ pub(crate) async fn serve(
     let worker = Worker::new(app.clone(), sender);
     app.dispatch_through(Arc::new(worker.clone()));
 
-    let router = api::router(app.clone(), Hooks::new(Reporter(Arc::clone(&counted))))
+    let router = api::router(app.clone(), Hooks::new(Reporter { metrics: Arc::clone(&counted), traces }))
         .merge(health::routes(&app, shutdown.clone()))
         .merge(extra(&app, address));
     let mut beside = JoinSet::new();
@@ -72,7 +81,7 @@ pub(crate) async fn serve(
     beside.spawn(signals.obey(shutdown.clone(), tls.clone()));
     if let Some(listener) = metrics_listener {
         let dropped = plan.dropped_lines;
-        let page = metrics::router(counted, house.app.store().clone(), Arc::clone(&gauges), dropped);
+        let page = metrics::router(counted, house.app.store().clone(), Arc::clone(&gauges), dropped, spans);
         let limits = Limits { connections: 16, ..Limits::default() };
         let shown = edge::serve(listener, page, None, limits, Arc::default(), shutdown.clone());
         beside.spawn(async move { drop(shown.await) });
@@ -91,6 +100,9 @@ pub(crate) async fn serve(
     };
     tracing::info!(finished = report.finished, cut = report.cut, "stopped");
     beside.shutdown().await;
+    if let Some(farewell) = farewell {
+        farewell.say().await;
+    }
     control::remove(&house.path());
     house.close();
     Ok(())

@@ -4,26 +4,9 @@
 
 mod common;
 
-use common::{Server, countersign, ended};
+use common::{Server, configured, countersign, ended};
 use rustix::process::Signal;
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-};
-
-/// A configuration in a folder, with a master key of a mode.
-fn configured(folder: &Path, more: &str, mode: u32) -> PathBuf {
-    let key = folder.join("master.key");
-    assert_eq!(ended(countersign(&["keys", "generate"]).arg(&key)).0, 0);
-    fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
-    let config = folder.join("countersign.toml");
-    let (data, key) = (folder.join("data"), key.display());
-    let text =
-        format!("listen = '127.0.0.1:0'\ndata = '{}'\nmaster_key_file = '{key}'\n{more}", data.display());
-    fs::write(&config, text).unwrap();
-    config
-}
+use std::{fs, path::Path};
 
 fn refused(config: &Path) -> String {
     let mut said = Vec::new();

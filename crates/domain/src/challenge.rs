@@ -75,6 +75,7 @@ pub enum Verdict {
 
 /// The state after an attempt, to be written whole or not at all.
 #[derive(Debug, PartialEq, Eq)]
+#[must_use]
 pub struct Answered {
     /// The conclusion.
     pub verdict: Verdict,
@@ -248,5 +249,7 @@ fn wrong_events(
     events
 }
 
+#[cfg(doctest)]
+mod evidence;
 #[cfg(test)]
 mod tests;

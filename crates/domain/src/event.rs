@@ -88,6 +88,13 @@ pub enum EventKind {
     KeyRotated(u32),
     /// The data keys were wrapped under another master key.
     KeysRewrapped,
+    /// Nothing from before a moment is accepted any more: the store is restored from a backup, or may have lost acts.
+    ReplayFloorSet {
+        /// No code of before this is accepted.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+    },
     /// Everything in a dev environment was erased.
     DevReset,
 }
@@ -125,6 +132,7 @@ impl EventKind {
             Self::SettingChanged(..) => "setting.changed",
             Self::KeyRotated(_) => "keys.rotated",
             Self::KeysRewrapped => "keys.rewrapped",
+            Self::ReplayFloorSet { .. } => "replay_floor.set",
             Self::DevReset => "dev.reset",
         }
     }
@@ -148,6 +156,9 @@ impl EventKind {
             Self::VerificationFailed(why) => vec![("reason", Text(why.word().into()))],
             Self::FactorLocked { until, wrong_in_a_row } => {
                 vec![("until", Time(*until)), ("wrong_in_a_row", Number(*wrong_in_a_row))]
+            }
+            Self::ReplayFloorSet { until, reason } => {
+                vec![("until", Time(*until)), ("reason", Text(reason.clone()))]
             }
             Self::UserLocked { until } => vec![("until", Time(*until))],
             Self::DeliverySettled(outcome) => vec![("outcome", Text((*outcome).into()))],

@@ -28,6 +28,12 @@ impl Timestamp {
         (self.0 / STEP_MILLIS).unsigned_abs()
     }
 
+    /// The moment at which a TOTP step begins.
+    #[must_use]
+    pub const fn of_step(step: u64) -> Self {
+        Self::from_millis((step as i64).saturating_mul(STEP_MILLIS))
+    }
+
     /// This many seconds later.
     #[must_use]
     pub const fn plus_seconds(self, seconds: u32) -> Self {

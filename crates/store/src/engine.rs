@@ -111,9 +111,9 @@ impl Store {
 }
 
 /// The answer, unless it takes too long. What is not confirmed is not told (I8).
-async fn confirmed<T>(answer: tokio::sync::oneshot::Receiver<Result<T, Failure>>) -> Result<T, Failure> {
+async fn confirmed<T>(answer: tokio::sync::oneshot::Receiver<T>) -> Result<T, Failure> {
     match tokio::time::timeout(CONFIRMATION_WAIT, answer).await {
-        Ok(Ok(out)) => out,
+        Ok(Ok(out)) => Ok(out),
         Ok(Err(_)) => Err(Failure::busy("the store has stopped")),
         Err(_) => Err(Failure::busy("not confirmed in time")),
     }

@@ -13,6 +13,7 @@ pub mod statement;
 pub mod statements;
 pub mod step;
 pub mod steps;
+pub mod timing;
 pub mod trail;
 
 pub use engine::{Figures, Store, postgres, sqlite};

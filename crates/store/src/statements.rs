@@ -41,48 +41,61 @@ catalogue! {
 
     // Factors.
     CREATE_FACTOR = "INSERT INTO factor
-        (id, environment_id, user_id, kind, issuer, label_user, sealed, open_challenges)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    FIND_FACTOR = "SELECT id, user_id, kind, issuer, label_user, sealed, verified_at, wrong_in_a_row, locked_until
-        FROM factor WHERE id = $1 AND environment_id = $2";
+        (id, environment_id, user_id, kind, issuer, label_user, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    CREATE_GUARD = "INSERT INTO factor_guard (factor_id, environment_id, open_challenges) VALUES ($1, $2, $3)";
+    FIND_FACTOR = "SELECT f.id, f.user_id, f.kind, f.issuer, f.label_user, f.sealed,
+        g.verified_at, g.wrong_in_a_row, g.locked_until
+        FROM factor AS f JOIN factor_guard AS g ON g.factor_id = f.id AND g.environment_id = f.environment_id
+        WHERE f.id = $1 AND f.environment_id = $2";
     COUNT_FACTORS_OF_USER = "SELECT count(*) FROM
         (SELECT 1 FROM factor WHERE environment_id = $1 AND user_id = $2 LIMIT $3) AS found",
         Sharing::name(Subject::FactorCount, 2);
     DELETE_FACTOR = "DELETE FROM factor WHERE id = $1 AND environment_id = $2";
-    FIND_USER_OF_FACTOR = "SELECT user_id FROM factor WHERE id = $1 AND environment_id = $2",
-        Sharing::rows(Subject::Factor, Params(1), "FOR UPDATE");
-    RESET_FACTOR = "UPDATE factor SET wrong_in_a_row = 0, locked_until = NULL WHERE id = $1 AND environment_id = $2";
-    LIST_FACTORS_AFTER = "SELECT id, user_id, kind, issuer, label_user, sealed, verified_at, wrong_in_a_row, locked_until
-        FROM factor WHERE environment_id = $1 AND user_id = $2 AND id > $3
-        AND ($4 = 0 OR verified_at IS NOT NULL) ORDER BY id ASC LIMIT $5";
-    LIST_FACTORS_BEFORE = "SELECT id, user_id, kind, issuer, label_user, sealed, verified_at, wrong_in_a_row, locked_until
-        FROM factor WHERE environment_id = $1 AND user_id = $2 AND id < $3
-        AND ($4 = 0 OR verified_at IS NOT NULL) ORDER BY id DESC LIMIT $5";
+    // Whoever changes anything about a factor holds its guard.
+    FIND_USER_OF_FACTOR = "SELECT f.user_id
+        FROM factor AS f JOIN factor_guard AS g ON g.factor_id = f.id AND g.environment_id = f.environment_id
+        WHERE f.id = $1 AND f.environment_id = $2",
+        Sharing::rows(Subject::Factor, Params(1), "FOR UPDATE OF g");
+    RESET_FACTOR = "UPDATE factor_guard SET wrong_in_a_row = 0, locked_until = NULL
+        WHERE factor_id = $1 AND environment_id = $2";
+    LIST_FACTORS_AFTER = "SELECT f.id, f.user_id, f.kind, f.issuer, f.label_user, f.sealed,
+        g.verified_at, g.wrong_in_a_row, g.locked_until
+        FROM factor AS f JOIN factor_guard AS g ON g.factor_id = f.id AND g.environment_id = f.environment_id
+        WHERE f.environment_id = $1 AND f.user_id = $2 AND f.id > $3
+        AND ($4 = 0 OR g.verified_at IS NOT NULL) ORDER BY f.id ASC LIMIT $5";
+    LIST_FACTORS_BEFORE = "SELECT f.id, f.user_id, f.kind, f.issuer, f.label_user, f.sealed,
+        g.verified_at, g.wrong_in_a_row, g.locked_until
+        FROM factor AS f JOIN factor_guard AS g ON g.factor_id = f.id AND g.environment_id = f.environment_id
+        WHERE f.environment_id = $1 AND f.user_id = $2 AND f.id < $3
+        AND ($4 = 0 OR g.verified_at IS NOT NULL) ORDER BY f.id DESC LIMIT $5";
 
     // Challenges.
-    GUARD_OF_FACTOR = "SELECT user_id, kind, sealed, wrong_in_a_row, locked_until, last_step, verified_at,
-        open_challenges FROM factor WHERE id = $1 AND environment_id = $2",
-        Sharing::rows(Subject::Factor, Params(1), "ORDER BY id FOR UPDATE").for_many();
+    GUARD_OF_FACTOR = "SELECT f.user_id, f.kind, f.sealed,
+        g.wrong_in_a_row, g.locked_until, g.last_step, g.verified_at, g.open_challenges
+        FROM factor AS f JOIN factor_guard AS g ON g.factor_id = f.id AND g.environment_id = f.environment_id
+        WHERE f.id = $1 AND f.environment_id = $2",
+        Sharing::rows(Subject::Factor, Params(1), "ORDER BY f.id FOR UPDATE OF g").for_many();
     CREATE_CHALLENGE = "INSERT INTO challenge (id, environment_id, factor_id, expires_at, code_digest)
         VALUES ($1, $2, $3, $4, $5)",
         Sharing::MANY;
-    LIST_OPEN_CHALLENGE = "UPDATE factor SET open_challenges = $3 WHERE id = $1 AND environment_id = $2",
+    LIST_OPEN_CHALLENGE = "UPDATE factor_guard SET open_challenges = $3 WHERE factor_id = $1 AND environment_id = $2",
         Sharing::MANY;
     CHALLENGE_TO_ANSWER = "SELECT c.factor_id, c.expires_at, c.attempts_used, c.verified_at, c.code_digest,
-        f.user_id, f.kind, f.sealed, f.wrong_in_a_row, f.locked_until, f.last_step, f.verified_at, f.open_challenges
+        f.user_id, f.kind, f.sealed, g.wrong_in_a_row, g.locked_until, g.last_step, g.verified_at, g.open_challenges
         FROM challenge AS c JOIN factor AS f ON f.id = c.factor_id AND f.environment_id = c.environment_id
+        JOIN factor_guard AS g ON g.factor_id = c.factor_id AND g.environment_id = c.environment_id
         WHERE c.id = $1 AND c.environment_id = $2",
-        Sharing::rows(Subject::Factor, Found, "ORDER BY f.id, c.id FOR UPDATE OF f, c").for_many();
+        Sharing::rows(Subject::Factor, Found, "ORDER BY c.factor_id, c.id FOR UPDATE OF g, c").for_many();
     SPEND_ATTEMPT = "UPDATE challenge SET attempts_used = $3, verified_at = $4
         WHERE id = $1 AND environment_id = $2 AND attempts_used = $3 - 1 AND verified_at IS NULL",
         Sharing::MANY;
-    CHARGE_FACTOR = "UPDATE factor SET wrong_in_a_row = $3, locked_until = $4, open_challenges = $5
-        WHERE id = $1 AND environment_id = $2",
+    CHARGE_FACTOR = "UPDATE factor_guard SET wrong_in_a_row = $3, locked_until = $4, open_challenges = $5
+        WHERE factor_id = $1 AND environment_id = $2",
         Sharing::MANY;
     // The guard of I5: the step only rises. A sent code has no step and leaves it.
-    ACCEPT_ON_FACTOR = "UPDATE factor SET wrong_in_a_row = 0, locked_until = NULL, last_step = COALESCE($3, last_step),
-        verified_at = $4, open_challenges = $5
-        WHERE id = $1 AND environment_id = $2 AND ($3 IS NULL OR last_step IS NULL OR last_step < $3)",
+    ACCEPT_ON_FACTOR = "UPDATE factor_guard SET wrong_in_a_row = 0, locked_until = NULL,
+        last_step = COALESCE($3, last_step), verified_at = $4, open_challenges = $5
+        WHERE factor_id = $1 AND environment_id = $2 AND ($3 IS NULL OR last_step IS NULL OR last_step < $3)",
         Sharing::MANY;
     WITHDRAW_CHALLENGE = "DELETE FROM challenge WHERE id = $1 AND environment_id = $2";
 
@@ -161,9 +174,17 @@ catalogue! {
     PURGE_SENDS = "DELETE FROM sms_send WHERE environment_id = $1 AND at < $2";
     PURGE_DELIVERIES = "DELETE FROM delivery WHERE id IN
         (SELECT id FROM delivery WHERE id < $1 AND state = 'settled' ORDER BY id LIMIT $2)";
-    UNVERIFIED_FACTORS = "SELECT id FROM factor WHERE environment_id = $1 AND id > $2 AND id < $3
-        AND verified_at IS NULL ORDER BY id LIMIT $4";
-    PURGE_UNVERIFIED_FACTOR = "DELETE FROM factor WHERE id = $1 AND environment_id = $2 AND verified_at IS NULL";
+    UNVERIFIED_FACTORS = "SELECT factor_id FROM factor_guard WHERE environment_id = $1 AND factor_id > $2
+        AND factor_id < $3 AND verified_at IS NULL ORDER BY factor_id LIMIT $4";
+    PURGE_UNVERIFIED_FACTOR = "DELETE FROM factor WHERE id = $1 AND environment_id = $2 AND EXISTS
+        (SELECT 1 FROM factor_guard WHERE factor_id = $1 AND environment_id = $2 AND verified_at IS NULL)";
+
+    // The replay floor.
+    GUARDS_AFTER = "SELECT factor_id FROM factor_guard WHERE factor_id > $1 ORDER BY factor_id LIMIT $2";
+    RAISE_LAST_STEPS = "UPDATE factor_guard SET open_challenges = $4,
+        last_step = CASE WHEN last_step > $3 THEN last_step ELSE $3 END WHERE factor_id > $1 AND factor_id <= $2";
+    CANCEL_DELIVERIES = "UPDATE delivery SET state = 'settled', outcome = $1, lease_until = NULL, sealed = NULL
+        WHERE state <> 'settled'";
 
     // The dev environment's reset.
     ERASE_FACTORS = "DELETE FROM factor WHERE environment_id = $1";

@@ -10,6 +10,7 @@ pub mod environments;
 pub mod erase_environment;
 pub mod open_challenge;
 pub mod purge;
+pub mod replay_floor;
 pub mod reset_factor;
 pub mod settle_delivery;
 pub mod touch;

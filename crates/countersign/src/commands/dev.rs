@@ -75,6 +75,7 @@ pub(super) async fn run(args: Dev) -> anyhow::Result<()> {
         metrics_listen: args.metrics_listen,
         tls: None,
         limits: Limits::default(),
+        traces: None,
         dropped_lines: Some(logs.dropped.clone()),
     };
     let welcome = |address| Welcome {

@@ -180,6 +180,11 @@ pub(super) async fn backup(file: PathBuf, at: Where) -> anyhow::Result<()> {
     ask_and_show(at, Request::Backup { target }, &["name", "id"]).await
 }
 
+/// `replay-floor`
+pub(super) async fn replay_floor(reason: String, at: Where) -> anyhow::Result<()> {
+    ask_and_show(at, Request::SetReplayFloor { reason }, &[]).await
+}
+
 /// `migrate`
 pub(super) async fn migrate(at: Where) -> anyhow::Result<()> {
     ask_and_show(at, Request::Migrate, &[]).await

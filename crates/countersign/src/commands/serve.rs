@@ -32,6 +32,7 @@ pub(super) async fn run(file: PathBuf, database: Option<String>) -> anyhow::Resu
         metrics_listen: config.metrics_listen,
         tls: config.tls,
         limits: config.limits,
+        traces: config.traces,
         dropped_lines: Some(logs.dropped.clone()),
     };
     let announce = |address| tracing::info!(%address, "serving");

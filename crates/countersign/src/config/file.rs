@@ -18,6 +18,8 @@ pub(super) struct FileConfig {
     #[serde(default)]
     pub(super) log: LogTable,
     #[serde(default)]
+    pub(super) traces: TracesTable,
+    #[serde(default)]
     pub(super) limits: LimitsTable,
 }
 
@@ -35,6 +37,20 @@ pub(super) struct TlsTable {
 pub(super) struct LogTable {
     pub(super) format: Option<Format>,
     pub(super) level: Option<String>,
+}
+
+/// `[traces]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TracesTable {
+    pub(super) endpoint: Option<String>,
+    pub(super) sample_ratio: Option<f64>,
+    /// From a variable only.
+    #[serde(skip)]
+    pub(super) collector: Option<String>,
+    /// From a variable only.
+    #[serde(skip)]
+    pub(super) collector_of_traces: Option<String>,
 }
 
 /// `[limits]`

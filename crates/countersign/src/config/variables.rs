@@ -1,11 +1,20 @@
-//! `COUNTERSIGN_…`: each key of the file as a variable, in capitals, with `_` for the dot.
+//! `COUNTERSIGN_…`: each key of the file as a variable, in capitals, with `_` for the dot; and what OpenTelemetry calls
+//! the address of a collector.
 
-use super::file::FileConfig;
+use super::{
+    file::FileConfig,
+    traces::{COLLECTOR, COLLECTOR_OF_TRACES},
+};
 use crate::masters::{KEY_FILE_VARIABLE, KEY_VARIABLE};
 use std::str::FromStr;
 
 /// How ours begin.
-pub(super) const PREFIX: &str = "COUNTERSIGN_";
+const PREFIX: &str = "COUNTERSIGN_";
+
+/// Whether a variable is read here: ours, and two of OpenTelemetry's.
+pub(super) fn is_read(name: &str) -> bool {
+    name.starts_with(PREFIX) || [COLLECTOR, COLLECTOR_OF_TRACES].contains(&name)
+}
 
 /// The variable of a key.
 pub(super) fn name_of(key: &str) -> String {
@@ -26,7 +35,8 @@ pub(super) fn overlay(file: &mut FileConfig, name: &str, value: &str) -> Result<
     const SECONDS: &str = "a whole number of seconds";
     const NUMBER: &str = "a whole number";
     const PATH: &str = "a path";
-    let FileConfig { tls, log, limits, .. } = file;
+    const URL: &str = "a URL";
+    let FileConfig { tls, log, traces, limits, .. } = file;
     match name {
         // Read where keys are read.
         KEY_FILE_VARIABLE | KEY_VARIABLE => Ok(true),
@@ -38,6 +48,10 @@ pub(super) fn overlay(file: &mut FileConfig, name: &str, value: &str) -> Result<
         "COUNTERSIGN_TLS_KEY" => read(&mut tls.key, value, PATH),
         "COUNTERSIGN_LOG_FORMAT" => read(&mut log.format, value, "json or text"),
         "COUNTERSIGN_LOG_LEVEL" => read(&mut log.level, value, "a level"),
+        "COUNTERSIGN_TRACES_ENDPOINT" => read(&mut traces.endpoint, value, URL),
+        "COUNTERSIGN_TRACES_SAMPLE_RATIO" => read(&mut traces.sample_ratio, value, "a number from 0 to 1"),
+        COLLECTOR => read(&mut traces.collector, value, URL),
+        COLLECTOR_OF_TRACES => read(&mut traces.collector_of_traces, value, URL),
         "COUNTERSIGN_LIMITS_CONNECTIONS" => read(&mut limits.connections, value, NUMBER),
         "COUNTERSIGN_LIMITS_TLS_HANDSHAKE_SECONDS" => read(&mut limits.tls_handshake_seconds, value, SECONDS),
         "COUNTERSIGN_LIMITS_FIRST_BYTE_SECONDS" => read(&mut limits.first_byte_seconds, value, SECONDS),

@@ -9,7 +9,8 @@ const STYLE: &str = "
 * { box-sizing: border-box }
 body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 46rem; font: 1rem/1.55 system-ui, sans-serif;
   color: var(--ink); background: var(--ground) }
-h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .25rem } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem }
+h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .25rem } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem }
+  h3 { font-size: 1rem; margin: 1rem 0 .25rem }
 p { margin: .5rem 0 } .soft { color: var(--soft) } a { color: var(--link) }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1rem; margin: 1rem 0 }
 dt { color: var(--soft) } dd { margin: 0; overflow-wrap: anywhere }

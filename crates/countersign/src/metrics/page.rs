@@ -1,6 +1,7 @@
 //! `/metrics`, on a listener of its own.
 
 use super::{Metrics, store::Figures};
+use crate::traces::Queue;
 use axum::{
     Router,
     http::{StatusCode, header::CONTENT_TYPE},
@@ -22,9 +23,10 @@ pub(crate) fn router(
     store: Store,
     gauges: Arc<Gauges>,
     dropped_lines: Option<ErrorCounter>,
+    spans: Option<Arc<Queue>>,
 ) -> Router {
     let mut figures = Registry::with_prefix("countersign");
-    figures.register_collector(Box::new(Figures { store, gauges, dropped_lines }));
+    figures.register_collector(Box::new(Figures { store, gauges, dropped_lines, spans }));
     let figures = Arc::new(figures);
     Router::new().route(
         "/metrics",
@@ -50,13 +52,19 @@ mod tests {
     #[test]
     fn requests_are_counted_by_route_and_status_and_a_callers_method_makes_no_label() {
         let metrics = Arc::new(Metrics::new());
-        let reporter = Reporter(Arc::clone(&metrics));
+        let reporter = Reporter { metrics: Arc::clone(&metrics), traces: None };
         let invented = Method::from_bytes(b"BREW").unwrap();
         for (method, status) in
             [(&Method::GET, 404), (&Method::GET, 404), (&invented, 405), (&Method::GET, 418)]
         {
-            let done =
-                RequestDone { route: "/auth/factors/{id}", method, status, micros: 700, request_id: "-" };
+            let done = RequestDone {
+                route: "/auth/factors/{id}",
+                method,
+                status,
+                micros: 700,
+                request_id: "-",
+                trace: None,
+            };
             reporter.on_request(&done);
         }
         let mut text = String::new();

@@ -1,6 +1,7 @@
-//! Figures that others keep, read when the page is asked for: the store, the listener, the log.
+//! Figures that others keep, read when the page is asked for: the store, the listener, the log, traces.
 
 use super::read;
+use crate::traces::Queue;
 use edge::Gauges;
 use prometheus_client::{
     collector::Collector,
@@ -23,6 +24,7 @@ pub(super) struct Figures {
     pub(super) store: Store,
     pub(super) gauges: Arc<Gauges>,
     pub(super) dropped_lines: Option<ErrorCounter>,
+    pub(super) spans: Option<Arc<Queue>>,
 }
 
 impl fmt::Debug for Figures {
@@ -95,6 +97,12 @@ impl Collector for Figures {
         counter(out, "tls_failures", "TLS handshakes that failed", gauges.tls_failures_total())?;
         counter(out, "bad_framing", "Requests refused for their framing", gauges.bad_framing_total())?;
         let dropped = self.dropped_lines.as_ref().map_or(0, |d| d.dropped_lines() as u64);
-        counter(out, "log_lines_dropped", "Log lines dropped because their reader was slow", dropped)
+        counter(out, "log_lines_dropped", "Log lines dropped because their reader was slow", dropped)?;
+        if let Some(spans) = &self.spans {
+            counter(out, "spans_sent", "Spans that the collector took", read(&spans.sent))?;
+            let help = "Spans lost because the collector was slow or away";
+            counter(out, "spans_dropped", help, read(&spans.dropped))?;
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use store::trail::{ChainEnd, Recorded};
 
 /// Entries read at once.
-const PAGE: u32 = 1_000;
+pub(super) const PAGE: u32 = 1_000;
 /// Entries shown at most.
 const SHOWN_MAX: usize = 1_000;
 
@@ -28,9 +28,12 @@ fn shown(entry: &Recorded) -> Value {
 }
 
 impl Operator {
-    /// Walks the trail from its beginning. Answers its end, and where it is broken if it is.
-    async fn walk(&self, mut each: impl FnMut(Recorded)) -> Result<(ChainEnd, Option<i64>), String> {
-        let mut end = ChainEnd::default();
+    /// Walks the trail from a place in it. Answers its end, and where it is broken if it is.
+    pub(super) async fn walk(
+        &self,
+        mut end: ChainEnd,
+        mut each: impl FnMut(Recorded),
+    ) -> Result<(ChainEnd, Option<i64>), String> {
         loop {
             let page = self.app.read_trail(end, PAGE).await.map_err(line)?;
             let is_last = page.end == end || page.broken_at.is_some();
@@ -55,7 +58,7 @@ impl Operator {
                 && wanted.user.as_ref().is_none_or(|user| entry.user.as_ref() == Some(user))
         };
         let (_, broken_at) = self
-            .walk(|entry| {
+            .walk(ChainEnd::default(), |entry| {
                 if fits(&entry) {
                     if newest.len() == most {
                         newest.pop_front();
@@ -71,13 +74,13 @@ impl Operator {
     }
 
     pub(super) async fn verify_events(&self) -> Outcome {
-        match self.walk(drop).await? {
+        match self.walk(ChainEnd::default(), drop).await? {
             (end, None) => Ok(json!({ "whole": true, "events": end.seq })),
             (_, Some(at)) => Err(broken(at)),
         }
     }
 }
 
-fn broken(at: i64) -> String {
+pub(super) fn broken(at: i64) -> String {
     format!("the trail is broken at entry {at}: it or one before it was edited, moved or removed")
 }

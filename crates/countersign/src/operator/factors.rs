@@ -20,7 +20,7 @@ fn factor_id(text: &str) -> Result<FactorId, String> {
     FactorId::parse(text).ok_or_else(|| "a factor's id is `auth_factor_` and 26 characters".into())
 }
 
-fn reason(text: String) -> Result<String, String> {
+pub(super) fn reason(text: String) -> Result<String, String> {
     let text = text.trim().to_owned();
     if text.is_empty() || text.chars().count() > REASON_MAX || has_control(&text) {
         return Err(format!("--reason must be 1 to {REASON_MAX} characters without control characters"));

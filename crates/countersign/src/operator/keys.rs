@@ -1,6 +1,6 @@
 //! The key ring, backup and migrations.
 
-use super::{Operator, Outcome, line};
+use super::{Operator, Outcome, factors::reason, line};
 use crate::masters;
 use domain::{event::Actor, time::Timestamp};
 use serde_json::json;
@@ -51,6 +51,17 @@ impl Operator {
         copy.await.map_err(line)??;
         let bytes = std::fs::metadata(&target).map_or(0, |m| m.len());
         Ok(json!({ "file": target.display().to_string(), "bytes": bytes }))
+    }
+
+    pub(super) async fn set_replay_floor(&self, actor: Actor, why: String) -> Outcome {
+        let why = reason(why)?;
+        let floor = self.app.set_replay_floor(actor, why, &|_| {}).await.map_err(line)?;
+        tracing::warn!(until = %floor.until, factors = floor.factors, "a replay floor is set: no code of before it is accepted");
+        Ok(json!({
+            "no_code_before": floor.until.to_string(),
+            "factors": floor.factors,
+            "messages_cancelled": floor.messages_cancelled,
+        }))
     }
 
     /// Opening the store has migrated it.

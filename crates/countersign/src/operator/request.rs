@@ -25,6 +25,7 @@ pub(crate) enum Request {
     RewrapKeys { new_key_file: PathBuf },
     KeysStatus,
     Backup { target: PathBuf },
+    SetReplayFloor { reason: String },
     Migrate,
 }
 

@@ -5,11 +5,16 @@
 
 use serde_json::Value;
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    path::Path,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -21,7 +26,7 @@ pub fn countersign(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
     command.args(args).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("COUNTERSIGN_") {
+        if ["COUNTERSIGN_", "OTEL_"].iter().any(|ours| name.to_string_lossy().starts_with(ours)) {
             command.env_remove(name);
         }
     }
@@ -47,10 +52,24 @@ pub fn ask(folder: &Path, args: &[&str]) -> Value {
     serde_json::from_str(&out).unwrap()
 }
 
+/// A configuration in a folder, with a master key of a mode.
+pub fn configured(folder: &Path, more: &str, mode: u32) -> PathBuf {
+    let key = folder.join("master.key");
+    assert_eq!(ended(countersign(&["keys", "generate"]).arg(&key)).0, 0);
+    fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+    let config = folder.join("countersign.toml");
+    let (data, key) = (folder.join("data"), key.display());
+    let text =
+        format!("listen = '127.0.0.1:0'\ndata = '{}'\nmaster_key_file = '{key}'\n{more}", data.display());
+    fs::write(&config, text).unwrap();
+    config
+}
+
 /// A server that runs. Killed when dropped.
 pub struct Server {
     child: Child,
     lines: Receiver<String>,
+    said: Arc<Mutex<String>>,
     pub address: SocketAddr,
     /// What it printed before it was ready.
     pub greeting: String,
@@ -67,28 +86,45 @@ impl Server {
     /// `dev` on a free port.
     pub fn dev(folder: &Path, args: &[&str]) -> Self {
         let mut command = countersign(&["dev", "--listen", "127.0.0.1:0", "--data"]);
-        command.arg(folder).args(args);
-        Self::start(&mut command, |line| {
+        Self::dev_of(command.arg(folder).args(args))
+    }
+
+    /// `dev` by a command that names everything else.
+    pub fn dev_of(command: &mut Command) -> Self {
+        Self::start(command, |line| {
             Some(line.trim_start().strip_prefix("Base URL")?.trim().strip_prefix("http://")?.to_owned())
         })
     }
 
     /// `serve` with a configuration that listens on a free port.
     pub fn serve(config: &Path) -> Self {
-        let mut command = countersign(&["serve", "--config"]);
-        Self::start(command.arg(config), |line| {
+        Self::serve_with(countersign(&["serve", "--config"]).arg(config))
+    }
+
+    /// `serve` as a command says.
+    pub fn serve_with(command: &mut Command) -> Self {
+        Self::start(command, |line| {
             let line: Value = serde_json::from_str(line).ok()?;
             (line["message"] == "serving").then(|| line["address"].as_str().unwrap().to_owned())
         })
     }
 
     fn start(command: &mut Command, address_in: impl Fn(&str) -> Option<String>) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (tell, lines) = channel();
-        let out = BufReader::new(child.stdout.take().unwrap());
+        let said = Arc::new(Mutex::new(String::new()));
+        let (out, errors) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let heard = Arc::clone(&said);
         std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                *heard.lock().unwrap() += &format!("{line}\n");
                 drop(tell.send(line));
+            }
+        });
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                *heard.lock().unwrap() += &format!("{line}\n");
             }
         });
         let mut greeting = String::new();
@@ -99,7 +135,12 @@ impl Server {
             greeting.push_str(&line);
             greeting.push('\n');
         }
-        Self { child, lines, address: address.unwrap().parse().unwrap(), greeting }
+        Self { child, lines, said, address: address.unwrap().parse().unwrap(), greeting }
+    }
+
+    /// Everything it has printed so far, on either stream.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
     }
 
     /// Lines printed since, until one fits.
@@ -138,13 +179,18 @@ impl Server {
 
     /// The same, with the body as text.
     pub fn call_for_text(&self, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
+        self.call_with(method, path, key, "", body)
+    }
+
+    /// The same, with more headers, each ended by CR LF.
+    pub fn call_with(&self, method: &str, path: &str, key: &str, more: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let length = body.len();
         let type_ = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {key}\r\n{type_}\
+            "{method} {path} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {key}\r\n{type_}{more}\
              content-length: {length}\r\nconnection: close\r\n\r\n{body}"
         )
         .unwrap();
@@ -176,6 +222,13 @@ impl Server {
         assert_eq!(status, 201, "{answer}");
         answer["valid"].as_bool().unwrap()
     }
+}
+
+/// The code that a phone with `secret` shows now.
+pub fn code_now(secret: &str) -> String {
+    let seed = secrets::TotpSeed::import_base32(secret).unwrap();
+    let now = domain::time::Clock::now(&app::SystemClock);
+    secrets::hotp(&seed, now.step()).reveal().to_owned()
 }
 
 /// The code that a phone with `secret` shows at a time of the wire.

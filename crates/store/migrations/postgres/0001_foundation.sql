@@ -39,22 +39,29 @@ CREATE TABLE data_key (
   retired    BIGINT NOT NULL DEFAULT 0
 );
 
--- sealed: a TOTP seed, or a phone number. open_challenges: the challenges that can still be answered.
+-- What is fixed at enrollment. sealed: a TOTP seed, or a phone number.
 CREATE TABLE factor (
-  id              BYTEA NOT NULL PRIMARY KEY,
-  environment_id  BYTEA NOT NULL REFERENCES environment (id),
-  user_id         TEXT,
-  kind            TEXT NOT NULL CHECK (kind IN ('generic_otp', 'sms', 'totp')),
-  issuer          TEXT,
-  label_user      TEXT,
-  sealed          BYTEA,
+  id             BYTEA NOT NULL PRIMARY KEY,
+  environment_id BYTEA NOT NULL REFERENCES environment (id),
+  user_id        TEXT,
+  kind           TEXT NOT NULL CHECK (kind IN ('generic_otp', 'sms', 'totp')),
+  issuer         TEXT,
+  label_user     TEXT,
+  sealed         BYTEA
+);
+CREATE INDEX factor_by_user ON factor (environment_id, user_id, id) WHERE user_id IS NOT NULL;
+
+-- What challenges and their answers change. A row for each factor, and nothing else in it: answers come for factors in
+-- any order, so what they rewrite must be small. open_challenges: those that can still be answered.
+CREATE TABLE factor_guard (
+  factor_id       BYTEA NOT NULL PRIMARY KEY REFERENCES factor (id) ON DELETE CASCADE,
+  environment_id  BYTEA NOT NULL,
   verified_at     BIGINT,
   wrong_in_a_row  BIGINT NOT NULL DEFAULT 0,
   locked_until    BIGINT,
   last_step       BIGINT,
   open_challenges BYTEA NOT NULL
 ) WITH (fillfactor = 70);
-CREATE INDEX factor_by_user ON factor (environment_id, user_id, id) WHERE user_id IS NOT NULL;
 
 -- No index but the key: a factor lists its own open challenges, and old rows are found by their ids.
 CREATE TABLE challenge (

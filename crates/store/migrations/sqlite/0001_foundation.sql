@@ -38,22 +38,29 @@ CREATE TABLE data_key (
   retired    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- sealed: a TOTP seed, or a phone number. open_challenges: the challenges that can still be answered.
+-- What is fixed at enrollment. sealed: a TOTP seed, or a phone number.
 CREATE TABLE factor (
-  id              BLOB NOT NULL PRIMARY KEY,
-  environment_id  BLOB NOT NULL REFERENCES environment (id),
-  user_id         TEXT,
-  kind            TEXT NOT NULL CHECK (kind IN ('generic_otp', 'sms', 'totp')),
-  issuer          TEXT,
-  label_user      TEXT,
-  sealed          BLOB,
+  id             BLOB NOT NULL PRIMARY KEY,
+  environment_id BLOB NOT NULL REFERENCES environment (id),
+  user_id        TEXT,
+  kind           TEXT NOT NULL CHECK (kind IN ('generic_otp', 'sms', 'totp')),
+  issuer         TEXT,
+  label_user     TEXT,
+  sealed         BLOB
+) STRICT, WITHOUT ROWID;
+CREATE INDEX factor_by_user ON factor (environment_id, user_id, id) WHERE user_id IS NOT NULL;
+
+-- What challenges and their answers change. A row for each factor, and nothing else in it: answers come for factors in
+-- any order, so what they rewrite must be small. open_challenges: those that can still be answered.
+CREATE TABLE factor_guard (
+  factor_id       BLOB NOT NULL PRIMARY KEY REFERENCES factor (id) ON DELETE CASCADE,
+  environment_id  BLOB NOT NULL,
   verified_at     INTEGER,
   wrong_in_a_row  INTEGER NOT NULL DEFAULT 0,
   locked_until    INTEGER,
   last_step       INTEGER,
   open_challenges BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX factor_by_user ON factor (environment_id, user_id, id) WHERE user_id IS NOT NULL;
 
 -- No index but the key: a factor lists its own open challenges, and old rows are found by their ids.
 CREATE TABLE challenge (

@@ -22,7 +22,7 @@ pub use open_error::OpenError;
 pub use options::Options;
 
 use super::{Figures, confirmed};
-use crate::{Failure, Query, Step, step::Company};
+use crate::{Failure, Query, Step, step::Company, timing};
 use domain::time::Timestamp;
 use job::{Job, of_query, of_step};
 use lane::Lane;
@@ -88,6 +88,7 @@ impl Postgres {
     }
 
     pub(crate) async fn step<S: Step>(&self, step: S) -> Result<S::Out, Failure> {
+        let asked = timing::now_if_asked();
         let (job, answer) = of_step(step);
         let taken = match S::COMPANY {
             Company::Opening => self.0.opening.submit(job),
@@ -99,13 +100,17 @@ impl Postgres {
         taken.inspect_err(|_| {
             self.figures().refused.fetch_add(1, Relaxed);
         })?;
-        confirmed(answer).await
+        let settled = confirmed(answer).await.and_then(|out| out);
+        if let Some(asked) = asked {
+            timing::note(asked, None, settled.is_ok());
+        }
+        settled
     }
 
     pub(crate) async fn query<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
         let (job, answer) = of_query(query);
         self.spawn(job, |transactions, job| async move { transactions.read(job).await })?;
-        confirmed(answer).await
+        confirmed(answer).await?
     }
 
     /// Runs a job in a task of its own: who asked may go away, and nothing is cut in half.

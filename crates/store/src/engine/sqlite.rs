@@ -1,10 +1,12 @@
 //! The embedded engine: SQLite in WAL mode, one writer thread with group commit, readers beside it.
 
 mod backup;
+mod checkpoint;
 mod connection;
 mod folder;
 mod migrate;
 mod reader;
+mod soundness;
 mod transaction;
 mod writer;
 
@@ -12,7 +14,7 @@ pub use backup::backup;
 pub use folder::{DataFolder, OpenError};
 
 use super::{Figures, confirmed};
-use crate::{Failure, Query, Step, engine::sqlite::writer::Trail};
+use crate::{Failure, Query, Step, engine::sqlite::writer::Trail, timing};
 use domain::time::Timestamp;
 use secrets::KeyRing;
 use std::{
@@ -49,7 +51,12 @@ impl Sqlite {
         connection::check(&connection, &path)?;
         let figures = Arc::new(Figures::default());
         let readers = reader::Readers::start(&path)?;
-        let writer = writer::Writer::start(connection, path.clone(), Arc::clone(&figures), on_fatal)?;
+        let writer = writer::Writer::start(
+            connection,
+            path.clone(),
+            Arc::clone(&figures),
+            soundness::Soundness::new(on_fatal),
+        )?;
         Ok(Self { writer, readers, figures, path: Arc::new(path) })
     }
 
@@ -83,14 +90,21 @@ impl Sqlite {
     }
 
     pub(crate) async fn step<S: Step>(&self, step: S) -> Result<S::Out, Failure> {
-        let answer = self.writer.submit(step).inspect_err(|_| {
+        let asked = timing::now_if_asked();
+        let answer = self.writer.submit(step, asked.is_some()).inspect_err(|_| {
             self.figures.refused.fetch_add(1, Ordering::Relaxed);
         })?;
-        confirmed(answer).await
+        let settled = confirmed(answer).await;
+        if let Some(asked) = asked {
+            let (durable, begun) =
+                settled.as_ref().map_or((false, None), |(out, begun)| (out.is_ok(), *begun));
+            timing::note(asked, begun, durable);
+        }
+        settled?.0
     }
 
     pub(crate) async fn query<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
-        confirmed(self.readers.submit(query)?).await
+        confirmed(self.readers.submit(query)?).await?
     }
 
     /// Lets the writer finish what waits, and ends it.

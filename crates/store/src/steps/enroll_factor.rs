@@ -4,7 +4,7 @@ use super::{at, event_of_factor};
 use crate::{
     Failure, Step, Tx,
     columns::Param,
-    statements::{COUNT_FACTORS_OF_USER, CREATE_CHALLENGE, CREATE_FACTOR, OPEN_USER_BUDGET},
+    statements::{COUNT_FACTORS_OF_USER, CREATE_CHALLENGE, CREATE_FACTOR, CREATE_GUARD, OPEN_USER_BUDGET},
     step::change_one,
 };
 use domain::{
@@ -82,10 +82,12 @@ impl Step for EnrollFactor {
                 Param::MaybeText(label.map(|(issuer, _)| issuer.as_str())),
                 Param::MaybeText(label.map(|(_, user)| user.as_str())),
                 Param::MaybeBytes(self.sealed.as_ref().map(|s| s.0.as_slice())),
-                Param::Bytes(&open.to_bytes()),
             ],
         )
         .await?;
+        let open = open.to_bytes();
+        change_one(tx, &CREATE_GUARD, &[Param::Bytes(self.id.bytes()), environment, Param::Bytes(&open)])
+            .await?;
         if let Some(user) = &self.user {
             let none = UserBudget::default().to_bytes();
             let params = [environment, Param::Text(user.as_str()), Param::Bytes(&none)];

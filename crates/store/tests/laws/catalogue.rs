@@ -4,11 +4,11 @@ use crate::laws::common::House;
 use crate::store::statements::ALL;
 
 /// The tables of tenant data.
-pub(crate) const TENANT: [&str; 6] =
-    ["factor", "challenge", "user_budget", "delivery", "sms_send", "remembered_answer"];
+pub(crate) const TENANT: [&str; 7] =
+    ["factor", "factor_guard", "challenge", "user_budget", "delivery", "sms_send", "remembered_answer"];
 
 /// Statements that look across environments, and why each may.
-const ACROSS: [(&str, &str); 12] = [
+const ACROSS: [(&str, &str); 15] = [
     ("FACTORS_TO_RESEAL", "rotation walks all rows; what it writes back names the environment it read"),
     ("DELIVERIES_TO_RESEAL", "likewise"),
     ("OWED_DELIVERIES", "the outbox worker serves all environments; a delivery brings its own along"),
@@ -18,6 +18,9 @@ const ACROSS: [(&str, &str); 12] = [
     ("RECALL_ANSWER", "the digest holds the API key, and the step compares the environment"),
     ("LATEST_FACTOR", "the latest time the store has seen, whoever brought it"),
     ("LATEST_CHALLENGE", "likewise"),
+    ("GUARDS_AFTER", "a floor is for the whole store, as a restored backup is"),
+    ("RAISE_LAST_STEPS", "likewise"),
+    ("CANCEL_DELIVERIES", "likewise"),
     ("PURGE_CHALLENGES", "by age alone, the same for all"),
     ("PURGE_ANSWERS", "likewise"),
     ("PURGE_DELIVERIES", "likewise"),

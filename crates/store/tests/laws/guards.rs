@@ -27,7 +27,7 @@ async fn i5_the_last_step_of_a_factor_only_rises() {
         [(Some(7), 1, 7), (Some(7), 0, 7), (Some(6), 0, 7), (Some(8), 1, 8), (None, 1, 8)]
     {
         assert_eq!(accept(step).await, rows, "step {step:?}");
-        assert_eq!(house.count("SELECT last_step FROM factor").await, last);
+        assert_eq!(house.count("SELECT last_step FROM factor_guard").await, last);
     }
 }
 

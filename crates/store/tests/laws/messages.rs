@@ -50,7 +50,7 @@ async fn traces(house: &House) -> [i64; 4] {
         "count(*) FROM challenge",
         "count(*) FROM delivery",
         "count(*) FROM sms_send",
-        "sum(length(open_challenges)) FROM factor",
+        "sum(length(open_challenges)) FROM factor_guard",
     ]) {
         *count = house.count(&format!("SELECT {what}")).await;
     }
@@ -105,7 +105,7 @@ async fn w8_a_locked_or_stopped_factor_sends_nothing() {
     let phone = house.phone(&number(1)).await;
     for (wrong, retry_after) in [(10, Some(30)), (100, None)] {
         let until = noon().plus_seconds(30).millis();
-        let edit = "UPDATE factor SET wrong_in_a_row = $1, locked_until = $2";
+        let edit = "UPDATE factor_guard SET wrong_in_a_row = $1, locked_until = $2";
         house.edit(edit, &[Param::Int(wrong), Param::Int(until)]).await;
         let refused = house.try_open(phone, noon()).await.err();
         assert_eq!(refused, Some(Refusal::SmsRateLimited { retry_after }));

@@ -50,7 +50,7 @@ async fn f06_one_right_code_on_ten_open_challenges_is_right_once() {
     }
     let told = all_at_once(&house, challenges.into_iter().map(|c| (c, right(&factor)))).await;
     assert_eq!(told, BTreeMap::from([("FALSE", 9), ("TRUE", 1)]));
-    assert_eq!(house.count("SELECT wrong_in_a_row FROM factor").await, 9);
+    assert_eq!(house.count("SELECT wrong_in_a_row FROM factor_guard").await, 9);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

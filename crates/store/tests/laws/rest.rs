@@ -48,7 +48,7 @@ async fn nist_3_1_4_2_a_sealed_value_that_was_edited_or_moved_to_another_environ
         assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "INTERNAL", "byte {at}");
     }
     house.edit("UPDATE factor SET sealed = $1", &[Param::Bytes(&sealed)]).await;
-    for table in ["factor", "challenge"] {
+    for table in ["factor", "factor_guard", "challenge"] {
         let edit = format!("UPDATE {table} SET environment_id = $1");
         house.edit(&edit, &[Param::Bytes(house.theirs.id.bytes())]).await;
     }

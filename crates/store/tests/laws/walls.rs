@@ -79,7 +79,7 @@ async fn rows(house: &House) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for sql in [
         "SELECT id FROM factor ORDER BY id",
-        "SELECT open_challenges FROM factor ORDER BY id",
+        "SELECT open_challenges FROM factor_guard ORDER BY factor_id",
         "SELECT sealed FROM factor ORDER BY id",
         "SELECT id FROM challenge ORDER BY id",
         "SELECT wrong_at FROM user_budget ORDER BY user_id",
@@ -87,8 +87,8 @@ async fn rows(house: &House) -> Vec<Vec<u8>> {
         all.extend(house.bytes(sql).await);
     }
     for sql in [
-        "SELECT sum(wrong_in_a_row) FROM factor",
-        "SELECT count(verified_at) + count(locked_until) + count(last_step) FROM factor",
+        "SELECT sum(wrong_in_a_row) FROM factor_guard",
+        "SELECT count(verified_at) + count(locked_until) + count(last_step) FROM factor_guard",
         "SELECT sum(attempts_used) + count(verified_at) FROM challenge",
     ] {
         all.push(house.count(sql).await.to_be_bytes().to_vec());
@@ -139,7 +139,7 @@ async fn an_operators_reset_lifts_a_stop_and_leaves_the_used_step_used() {
     let factor = house.totp(Some("ada")).await;
     let challenge = house.challenge(factor.id).await;
     assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "TRUE");
-    house.edit("UPDATE factor SET wrong_in_a_row = 100", &[]).await;
+    house.edit("UPDATE factor_guard SET wrong_in_a_row = 100", &[]).await;
     let challenge = house.challenge(factor.id).await;
     let next = noon().plus_seconds(30);
     assert_eq!(house.told(challenge, factor.code(next), next).await, "STOPPED");

@@ -16,7 +16,8 @@ const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
 /// The one connection that writes.
 ///
 /// `synchronous = FULL` makes every commit durable before it returns. Checkpoints are the writer's own business, so
-/// that their errors are seen.
+/// that their errors are seen. Pages are small because answers change rows here and there, and each changed row costs
+/// a page of the log and later one of the database.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -33,14 +34,23 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     }
     set_up(
         &connection,
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
-        PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768; PRAGMA foreign_keys = ON;
-        PRAGMA temp_store = MEMORY;",
+        "PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+        PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -65536;
+        PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;",
     )
     .map_err(|e| named(path, &e))?;
     if fresh {
         connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(|e| named(path, &e))?;
     }
+    Ok(connection)
+}
+
+/// A connection that copies the log into the database, and does nothing else.
+pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|e| named(path, &e))?;
+    set_up(&connection, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -64;")
+        .map_err(|e| named(path, &e))?;
     Ok(connection)
 }
 

@@ -8,6 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+const DATABASE: &str = "countersign.db";
+/// Where a restore prepares the database. While it is there, the folder is not served.
+const DRAFT: &str = "restore.new";
+
 /// Why a store does not open: one line for the operator, with the file and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -30,6 +34,11 @@ pub enum OpenError {
     /// A migration was changed after it ran.
     #[error("the database {0} was migrated with another text of migration {1}; run the version that made it")]
     Altered(PathBuf, i64),
+    /// A restore was begun and did not end.
+    #[error(
+        "a restore into {0} did not end; run it again (what was there before is in a folder named replaced-…)"
+    )]
+    HalfRestored(PathBuf),
     /// Anything else.
     #[error("{0} cannot be used: {1}")]
     Unusable(PathBuf, String),
@@ -46,8 +55,17 @@ impl DataFolder {
     /// Makes the folder if necessary (mode 0700) and locks it.
     ///
     /// # Errors
-    /// When another process holds it, or it cannot be written.
+    /// When another process holds it, it cannot be written, or a restore into it did not end.
     pub fn lock(path: &Path) -> Result<Self, OpenError> {
+        let folder = Self::lock_for_restore(path)?;
+        if path.join(DRAFT).exists() { Err(OpenError::HalfRestored(path.to_owned())) } else { Ok(folder) }
+    }
+
+    /// As [`DataFolder::lock`], also if a restore did not end: to do it again.
+    ///
+    /// # Errors
+    /// When another process holds it, or it cannot be written.
+    pub fn lock_for_restore(path: &Path) -> Result<Self, OpenError> {
         let unusable = |e: std::io::Error| OpenError::Unusable(path.to_owned(), e.to_string());
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
         let file = path.join("lock");
@@ -82,10 +100,63 @@ impl DataFolder {
     /// The database in it. Created here, if it is not there, so that only its owner can read it from the first byte.
     #[must_use]
     pub fn database(&self) -> PathBuf {
-        let path = self.path.join("countersign.db");
+        let path = self.path.join(DATABASE);
         if let Ok(file) = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             drop(file.set_permissions(std::fs::Permissions::from_mode(0o600)));
         }
         path
+    }
+
+    /// Whether there is a database.
+    #[must_use]
+    pub fn has_database(&self) -> bool {
+        self.path.join(DATABASE).exists()
+    }
+
+    /// An empty folder in this one, to prepare a restored database in. One that an earlier attempt left is emptied.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin_restore(&self) -> Result<Self, OpenError> {
+        let draft = self.path.join(DRAFT);
+        let unusable = |e: std::io::Error| OpenError::Unusable(draft.clone(), e.to_string());
+        if draft.exists() {
+            std::fs::remove_dir_all(&draft).map_err(unusable)?;
+        }
+        Self::lock_for_restore(&draft)
+    }
+
+    /// Where the prepared database belongs, as one file without a log, before [`DataFolder::finish_restore`].
+    #[must_use]
+    pub fn ready(&self) -> PathBuf {
+        self.path.join("ready.db")
+    }
+
+    /// Puts the prepared database in its place, which nobody may have open. What was there is kept in `aside`, a
+    /// folder within this one.
+    ///
+    /// Until the end the folder counts as half restored, so a start between two of these moves is refused.
+    ///
+    /// # Errors
+    /// When a file cannot be moved; then it is to be done again.
+    pub fn finish_restore(&self, draft: Self, aside: &str) -> Result<PathBuf, OpenError> {
+        let aside = self.path.join(aside);
+        let moved = || -> std::io::Result<()> {
+            for ending in ["-shm", "-wal", ""] {
+                let name = format!("{DATABASE}{ending}");
+                let old = self.path.join(&name);
+                if old.exists() {
+                    DirBuilder::new().recursive(true).mode(0o700).create(&aside)?;
+                    std::fs::rename(old, aside.join(name))?;
+                    File::open(&aside)?.sync_all()?;
+                }
+            }
+            std::fs::rename(draft.ready(), self.path.join(DATABASE))?;
+            File::open(&self.path)?.sync_all()?;
+            std::fs::remove_dir_all(&draft.path)?;
+            File::open(&self.path)?.sync_all()
+        };
+        moved().map_err(|e| OpenError::Unusable(self.path.clone(), e.to_string()))?;
+        Ok(aside)
     }
 }

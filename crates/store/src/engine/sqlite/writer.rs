@@ -4,8 +4,10 @@
 //! the sync in progress is the timer, for while it runs the next batch gathers.
 
 use super::{
-    BATCH_MAX, Figures, OnFatal, OpenError, QUEUE_MAX,
-    transaction::{LiteTx, at_once, failure},
+    BATCH_MAX, Figures, OpenError, QUEUE_MAX,
+    checkpoint::{Bounds, Checkpoints},
+    soundness::Soundness,
+    transaction::{LiteTx, at_once},
 };
 use crate::{
     Failure, Step,
@@ -14,24 +16,15 @@ use crate::{
 };
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use domain::event::Event;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use secrets::KeyRing;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Instant,
 };
 use tokio::sync::oneshot;
-
-/// The WAL is copied into the database beyond this size when the queue is empty, and beyond four times this in any
-/// case.
-const CHECKPOINT_BYTES: u64 = 8 << 20;
-/// The WAL's size is looked at once in so many commits.
-const CHECKPOINT_LOOK: u64 = 16;
 
 /// A step that waits, with the place for its answer.
 trait Job: Send {
@@ -40,15 +33,23 @@ trait Job: Send {
     fn settle(self: Box<Self>, durable: Result<(), Failure>);
 }
 
+/// What a step came to, and when it was first taken up, if that was asked for.
+pub(super) type Settled<T> = (Result<T, Failure>, Option<Instant>);
+
 struct StepJob<S: Step> {
     step: S,
     out: Option<S::Out>,
-    answer: oneshot::Sender<Result<S::Out, Failure>>,
+    timed: bool,
+    begun: Option<Instant>,
+    answer: oneshot::Sender<Settled<S::Out>>,
 }
 
 impl<S: Step> Job for StepJob<S> {
     fn run(&mut self, tx: &mut LiteTx<'_>) -> Result<(), Failure> {
         self.out = None;
+        if self.timed && self.begun.is_none() {
+            self.begun = Some(Instant::now());
+        }
         // A panic is a fault of one step, not of the batch: it is rolled back, and its neighbours run again.
         let out = catch_unwind(AssertUnwindSafe(|| at_once(self.step.run(tx))))
             .unwrap_or_else(|_| Err(Failure::internal("a step panicked")))?;
@@ -57,10 +58,10 @@ impl<S: Step> Job for StepJob<S> {
     }
 
     fn settle(self: Box<Self>, durable: Result<(), Failure>) {
-        let Self { out, answer, .. } = *self;
+        let Self { out, answer, begun, .. } = *self;
         let out = durable.and_then(|()| out.ok_or_else(|| Failure::internal("a step has no outcome")));
         // Whoever asked may be gone; the step is done all the same.
-        drop(answer.send(out));
+        drop(answer.send((out, begun)));
     }
 }
 
@@ -81,44 +82,39 @@ enum Message {
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: Sender<Message>,
-    sound: Arc<AtomicBool>,
+    soundness: Soundness,
     thread: Arc<std::sync::Mutex<Option<std::thread::JoinHandle<()>>>>,
 }
 
 impl Writer {
     pub(super) fn start(
-        connection: Connection,
+        mut connection: Connection,
         path: PathBuf,
         figures: Arc<Figures>,
-        on_fatal: OnFatal,
+        soundness: Soundness,
     ) -> Result<Self, OpenError> {
         let (queue, waiting) = bounded(QUEUE_MAX);
-        let sound = Arc::new(AtomicBool::new(true));
-        let mut thread = Thread {
-            connection,
-            wal: wal_of(&path),
-            waiting,
-            trail: None,
-            figures,
-            sound: Arc::clone(&sound),
-            on_fatal,
-        };
+        let checkpoints = Checkpoints::start(&mut connection, &path, Bounds::USUAL, soundness.clone())?;
+        let mut thread =
+            Thread { connection, waiting, trail: None, figures, checkpoints, soundness: soundness.clone() };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || thread.serve())
             .map_err(|e| OpenError::Unusable(path, format!("no thread for the writer: {e}")))?;
-        Ok(Self { queue, sound, thread: Arc::new(std::sync::Mutex::new(Some(thread))) })
+        Ok(Self { queue, soundness, thread: Arc::new(std::sync::Mutex::new(Some(thread))) })
     }
 
     pub(super) fn submit<S: Step>(
         &self,
         step: S,
-    ) -> Result<oneshot::Receiver<Result<S::Out, Failure>>, Failure> {
+        timed: bool,
+    ) -> Result<oneshot::Receiver<Settled<S::Out>>, Failure> {
         let (answer, receiver) = oneshot::channel();
         if !self.is_sound() {
             return Err(Failure::busy("the store has stopped"));
         }
-        match self.queue.try_send(Message::Run(Box::new(StepJob { step, out: None, answer }))) {
+        let job = StepJob { step, out: None, timed, begun: None, answer };
+        match self.queue.try_send(Message::Run(Box::new(job))) {
             Ok(()) => Ok(receiver),
             Err(TrySendError::Full(_)) => Err(Failure::busy("the queue is full")),
             Err(TrySendError::Disconnected(_)) => Err(Failure::busy("the store has stopped")),
@@ -134,7 +130,7 @@ impl Writer {
     }
 
     pub(super) fn is_sound(&self) -> bool {
-        self.sound.load(Relaxed)
+        self.soundness.holds()
     }
 
     pub(super) fn close(&self) {
@@ -146,20 +142,13 @@ impl Writer {
     }
 }
 
-fn wal_of(database: &std::path::Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
-}
-
 struct Thread {
     connection: Connection,
-    wal: PathBuf,
     waiting: Receiver<Message>,
     trail: Option<Trail>,
     figures: Arc<Figures>,
-    sound: Arc<AtomicBool>,
-    on_fatal: OnFatal,
+    checkpoints: Checkpoints,
+    soundness: Soundness,
 }
 
 /// How a group ended.
@@ -183,10 +172,10 @@ impl Thread {
             if !batch.is_empty() {
                 self.run_batch(&mut batch);
             }
-            if closing || !self.sound.load(Relaxed) {
+            if closing || !self.soundness.holds() {
                 break;
             }
-            self.checkpoint_if_due();
+            self.checkpoints.after_commit(&self.connection);
         }
         // Whoever still waits learns that the store has stopped: their answer's sender goes with the queue.
     }
@@ -223,11 +212,11 @@ impl Thread {
     }
 
     fn run_group(&mut self, jobs: &mut [Box<dyn Job>]) -> Group {
-        if !self.sound.load(Relaxed) {
+        if !self.soundness.holds() {
             return Group::NotCommitted(Failure::busy("the store has stopped"));
         }
         if let Err(e) = self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.raw_execute()) {
-            let e = self.judge("BEGIN", &e);
+            let e = self.soundness.judge("BEGIN", &e);
             return Group::NotCommitted(e);
         }
         match self.run_inside(jobs) {
@@ -294,7 +283,7 @@ impl Thread {
         self.figures.committed(begun.elapsed());
         done.map(drop).map_err(|e| {
             self.figures.failed_commits.fetch_add(1, Relaxed);
-            self.judge("COMMIT", &e)
+            self.soundness.judge("COMMIT", &e)
         })
     }
 
@@ -303,44 +292,7 @@ impl Thread {
             return;
         }
         if let Err(e) = self.connection.execute_batch("ROLLBACK") {
-            self.stop(&format!("a rollback failed: {e}"));
-        }
-    }
-
-    /// Turns an error into a failure, and stops the store if the file can no longer be trusted: after a failed sync the
-    /// kernel may have dropped the pages, so a second sync that succeeds proves nothing. A full disk is not of that
-    /// kind: what did not fit was rolled back.
-    fn judge(&self, what: &str, e: &rusqlite::Error) -> Failure {
-        match e.sqlite_error_code() {
-            Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                self.stop(&format!("{what} failed: {e}"));
-                Failure::Busy(format!("{what}: {e}"))
-            }
-            _ => match failure(what, e) {
-                Failure::Internal(text) | Failure::Busy(text) => Failure::Busy(text),
-            },
-        }
-    }
-
-    fn stop(&self, why: &str) {
-        if self.sound.swap(false, Relaxed) {
-            (self.on_fatal)(why);
-        }
-    }
-
-    fn checkpoint_if_due(&self) {
-        let commits = self.figures.commits.load(Relaxed);
-        if !commits.is_multiple_of(CHECKPOINT_LOOK) {
-            return;
-        }
-        let size = std::fs::metadata(&self.wal).map(|m| m.len()).unwrap_or(0);
-        let pressing = size > 4 * CHECKPOINT_BYTES;
-        if !(pressing || size > CHECKPOINT_BYTES && self.waiting.is_empty()) {
-            return;
-        }
-        let done = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        if let Err(e) = done {
-            drop(self.judge("a checkpoint", &e));
+            self.soundness.end(&format!("a rollback failed: {e}"));
         }
     }
 }
