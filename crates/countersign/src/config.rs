@@ -1,10 +1,12 @@
 //! The configuration of `serve`: a TOML file, with `COUNTERSIGN_…` variables before it.
 
+mod database;
 mod file;
 mod traces;
 mod variables;
 
 use crate::{logs::Format, traces::Settings as Traces, usage::wrong};
+pub(crate) use database::database;
 use edge::{Limits, TlsFiles};
 use file::{FileConfig, LimitsTable};
 use std::{
@@ -81,7 +83,7 @@ impl Config {
             format!("{path}: `{key}` is missing; add it at the top of the file, or set {variable}")
         };
         let Some(data) = file.data else { return wrong(missing("data")) };
-        let database = match file.database.as_deref().map(crate::house::database).transpose() {
+        let database = match file.database.as_deref().map(database).transpose() {
             Ok(database) => database,
             Err(problem) => return wrong(format!("{path}: `database`: {problem}")),
         };
@@ -128,7 +130,7 @@ impl Config {
     /// # Errors
     /// What is wrong with its URL.
     pub(crate) fn with_database(mut self, url: Option<&str>) -> anyhow::Result<Self> {
-        match url.map(crate::house::database).transpose() {
+        match url.map(database).transpose() {
             Ok(None) => {}
             Ok(named) => self.database = named,
             Err(problem) => return wrong(format!("--database: {problem}")),

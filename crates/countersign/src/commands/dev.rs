@@ -44,7 +44,7 @@ pub(super) async fn run(args: Dev) -> anyhow::Result<()> {
         Some(key) => key,
         None => None,
     };
-    let database = args.database.as_deref().map(house::database).transpose();
+    let database = args.database.as_deref().map(crate::config::database).transpose();
     let database = database.or_else(|e| wrong(format!("--database: {e}")))?;
     let path = args.data.unwrap_or_else(default_dev_folder);
     let logs = logs::start(logs::Format::Text, "info")?;

@@ -7,7 +7,6 @@ use crate::{
     config::Config,
     control,
     data_folder::{create_secret, default_dev_folder},
-    house,
     masters::{self, Masters},
     operator::{Request, WantedEvents, WantedKey},
     output::{bold, say},
@@ -26,7 +25,7 @@ async fn ask(at: &Where, request: Request) -> anyhow::Result<Value> {
         let key = || Ok(Masters::new(masters::production(config.master_key_file.as_deref())?, None));
         return control::ask(&config.data, config.database.clone(), key, request).await;
     }
-    let database = at.database.as_deref().map(house::database).transpose();
+    let database = at.database.as_deref().map(crate::config::database).transpose();
     let database = database.or_else(|e| wrong(format!("--database: {e}")))?;
     let folder = at.data.clone().unwrap_or_else(default_dev_folder);
     control::ask(&folder, database, || masters::of_folder(&folder), request).await

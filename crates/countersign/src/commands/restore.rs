@@ -59,8 +59,8 @@ pub(super) async fn run(file: PathBuf, replace: bool, at: Where) -> anyhow::Resu
 
 /// The data folder and the master key that `at` names.
 fn store_of(at: &Where) -> anyhow::Result<(PathBuf, Masters)> {
-    let elsewhere =
-        "a PostgreSQL database is restored by its own tools; afterwards run `countersign replay-floor`";
+    let elsewhere = "a PostgreSQL database is restored by its own tools, such as pg_restore; set the replay floor after \
+                     that, with `countersign replay-floor`";
     if at.database.is_some() {
         bail!(elsewhere);
     }
