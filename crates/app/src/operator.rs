@@ -248,7 +248,8 @@ impl App {
         self.store().step(ResetFactor { scope, actor, now, factor, user_too, reason }).await
     }
 
-    /// Makes a new data key, which seals from now on. What older keys sealed still opens; [`App::reseal`] moves it.
+    /// Makes a new data key, which seals from now on, or on a shared database once it has settled
+    /// ([`App::reload_key_ring`] sees to that). What older keys sealed still opens; [`App::reseal`] moves it.
     ///
     /// # Errors
     /// When the master key is not this ring's.
@@ -256,7 +257,9 @@ impl App {
         let now = self.now()?;
         let (ring, key) = self.ring().with_new_seal_key(self.entropy().as_ref(), master, now.millis())?;
         let id = key.id;
+        let was_active = self.ring().active_seal_key();
         self.store().step(AddDataKey { now, actor, key }).await?;
+        let ring = if self.is_shared() { ring.sealing_with(was_active).unwrap_or(ring) } else { ring };
         *self.0.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
         Ok(id)
     }

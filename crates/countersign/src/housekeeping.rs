@@ -1,16 +1,16 @@
 //! What is done now and then while serving.
 
-use crate::metrics::Metrics;
+use crate::{masters::Masters, metrics::Metrics};
 use app::{App, Failure};
 use delivery::Worker;
 use secrets::{KeyRecord, Purpose};
 use std::{sync::Arc, time::Duration};
-use store::{Store, queries::OldestUnsettledDelivery};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use store::queries::OldestUnsettledDelivery;
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
-/// What another node has changed (keys revoked, settings) is obeyed here after this at the latest.
-const DIRECTORY_EVERY: Duration = Duration::from_millis(800);
+/// What another node has changed (API keys, settings, data keys) is obeyed here after this at the latest.
+pub(crate) const OTHERS_EVERY: Duration = Duration::from_millis(800);
 const PURGE_EVERY: Duration = Duration::from_secs(10);
 const NOTE_KEYS_EVERY: Duration = Duration::from_secs(60);
 const ENVIRONMENTS_EVERY: Duration = Duration::from_secs(600);
@@ -20,14 +20,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Runs until cancelled. A job that fails is tried again at its next turn.
 pub(crate) async fn run(app: App, worker: Worker, metrics: Arc<Metrics>) {
     finish_resealing(&app).await;
-    let every = |span| {
-        let mut ticks = interval(span);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks
-    };
     let (mut sweep, mut purge) = (every(SWEEP_EVERY), every(PURGE_EVERY));
-    let mut directory = every(DIRECTORY_EVERY);
-    let shared = matches!(app.store(), Store::Postgres(_));
     let (mut keys, mut environments) = (every(NOTE_KEYS_EVERY), every(ENVIRONMENTS_EVERY));
     loop {
         tokio::select! {
@@ -36,14 +29,29 @@ pub(crate) async fn run(app: App, worker: Worker, metrics: Arc<Metrics>) {
                 measure_outbox(&app, &metrics).await;
             }
             _ = purge.tick() => told("the purge", purge_finished(&app).await),
-            _ = directory.tick(), if shared => told("the directory", app.reload_directory().await),
             _ = keys.tick() => told("when keys were used", app.note_used_keys().await),
             _ = environments.tick() => told("the purge of environments", app.purge_environments().await),
         }
     }
 }
 
-fn told(job: &'static str, ended: Result<(), Failure>) {
+fn every(span: Duration) -> Interval {
+    let mut ticks = interval(span);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Follows what other nodes change, until cancelled. By itself, for no other job may hold it up.
+pub(crate) async fn follow_others(app: App, masters: Arc<Masters>) {
+    let mut ticks = every(OTHERS_EVERY);
+    while app.is_shared() {
+        ticks.tick().await;
+        told("the directory", app.reload_directory().await);
+        told("the key ring", app.reload_key_ring(&masters.current()).await);
+    }
+}
+
+fn told(job: &'static str, ended: Result<(), impl std::fmt::Display>) {
     if let Err(error) = ended {
         tracing::warn!(job, %error, "housekeeping failed; it is tried again");
     }

@@ -140,3 +140,34 @@ fn what_is_wrong_with_a_database_is_one_line_without_its_password() {
         assert_eq!(error.trim().lines().count(), 1, "{error}");
     }
 }
+
+#[test]
+fn a_key_that_one_node_rotates_opens_on_the_other_at_every_moment() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), Database::create());
+    let one = configured(folder.path(), "one", &database.url(), "");
+    let two = configured(folder.path(), "two", &database.url(), "");
+    ask(&one, &["environment", "create", "shop", "--live"]);
+    let key = ask(&one, &["api-key", "create"]);
+    let key = key["key"].as_str().unwrap();
+    let nodes = [Server::serve(&one), Server::serve(&two)];
+    let opens_on_both = || {
+        for (here, there) in [(0, 1), (1, 0)] {
+            let (factor, secret) = nodes[here].enroll(key);
+            let challenge = nodes[there].challenge(key, &factor);
+            assert!(nodes[there].verify(key, &challenge, &code_now(&secret)));
+        }
+    };
+    opens_on_both();
+    let rotated = std::thread::scope(|scope| {
+        let rotation = scope.spawn(|| ask(&one, &["keys", "rotate"]));
+        while !rotation.is_finished() {
+            opens_on_both();
+        }
+        rotation.join().unwrap()
+    });
+    assert!(rotated["rows_resealed"].as_u64().unwrap() > 0, "{rotated}");
+    opens_on_both();
+    let active = ask(&two, &["keys", "status"]);
+    let active = active.as_array().unwrap().iter().find(|k| k["state"] == "active").unwrap().clone();
+    assert_eq!(active["key"], rotated["key"], "the other node seals with it too");
+}

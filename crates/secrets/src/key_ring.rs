@@ -185,6 +185,14 @@ impl KeyRing {
         self.0.seal.keys().copied().collect()
     }
 
+    /// The same ring, sealing with another of its keys: a new key is used once all nodes can open what it seals.
+    /// `None` if it has no such key.
+    #[must_use]
+    pub fn sealing_with(&self, id: DataKeyId) -> Option<KeyRing> {
+        let active = self.0.seal.get(&id)?.clone();
+        Some(KeyRing(Arc::new(Keys { active, ..Keys::clone(&self.0) })))
+    }
+
     /// `plain`, sealed under the active key for the place `bound_to`.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The key ring, backup and migrations.
 
 use super::{Operator, Outcome, factors::reason, line};
-use crate::masters;
+use crate::{housekeeping::OTHERS_EVERY, masters};
 use domain::{event::Actor, time::Timestamp};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,11 @@ use store::{Store, sqlite};
 impl Operator {
     pub(super) async fn rotate_keys(&self, actor: Actor) -> Outcome {
         let key = self.app.rotate_keys(actor, &self.masters.current()).await.map_err(line)?;
+        if self.app.is_shared() {
+            // Until every node seals with it; before that, what they seal with the older one would be missed.
+            tokio::time::sleep(app::KEY_SETTLES + OTHERS_EVERY * 2).await;
+            self.app.reload_key_ring(&self.masters.current()).await.map_err(line)?;
+        }
         let done = self.app.reseal(&|_| {}).await.map_err(|e| {
             format!("key {key} seals from now on, but what is there is not sealed anew ({e}); the next start goes on")
         })?;
