@@ -46,6 +46,16 @@ pub(crate) fn wrap(trace: &Path, fault: Option<(Fault, &str, u32)>) -> Vec<Strin
     command
 }
 
+/// The command that starts a server whose every sync of the folder `data` itself fails; its files sync as ever.
+pub(crate) fn wrap_folder(trace: &Path, data: &Path) -> Vec<String> {
+    let mut command = wrap(trace, None);
+    let end = command.pop();
+    command.extend(["-P".into(), data.display().to_string()]);
+    command.extend(["-e".into(), "inject=fsync,fdatasync:error=EIO".into()]);
+    command.extend(end);
+    command
+}
+
 /// Whether `strace` is here and may trace.
 ///
 /// # Errors
@@ -91,7 +101,7 @@ pub(crate) fn happened(trace: &str, fault: Fault) -> bool {
 }
 
 /// Whether the call that failed was on the folder `data` itself. SQLite syncs the folder once after the first sync of
-/// a new file, and goes on if that fails: nothing above it can know.
+/// a new file, and goes on if that fails: the store's own sync of it, which follows, decides.
 pub(crate) fn was_the_folder(trace: &str, data: &Path) -> bool {
     let folder = format!("<{}>)", data.display());
     trace.lines().filter(|line| line.contains("(INJECTED)")).all(|line| line.contains(&folder))

@@ -7,8 +7,10 @@ use crate::{
     wire,
 };
 use app::Failure;
+use axum::body::Bytes;
 use domain::text::{echo_path, echo_value};
 use serde::Serialize;
+use std::sync::LazyLock;
 use utoipa::ToSchema;
 
 /// The answer to a request that broke with a failure: never the cause. That goes to the log, here and only here.
@@ -23,6 +25,12 @@ pub(crate) fn failed(failure: &Failure, request_id: &str) -> Reply {
             internal()
         }
     }
+}
+
+/// There is more to do than can be done (F72).
+pub(crate) fn overloaded() -> Reply {
+    static BODY: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(wire::json(&unavailable())));
+    Reply::json(503, BODY.clone())
 }
 
 fn unavailable() -> Problem<'static> {

@@ -10,6 +10,8 @@ pub mod extend;
 mod factors;
 mod fault;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod hooks;
 mod idempotency;
 mod inbound;
@@ -25,6 +27,7 @@ mod wire;
 
 use app::App;
 use axum::{Router, extract::Request};
+use edge::Admission;
 use std::sync::Arc;
 
 pub use hooks::{Hooks, RequestDone, Trace, Watch};
@@ -33,8 +36,8 @@ pub use openapi::openapi;
 /// All routes over `app`: the nine of W1, and `/openapi.json` and `/docs`, which need no key.
 ///
 /// Every other path is answered too, by 404 or 405 in the shape of W5. Routes added to the returned router go before
-/// that; [`extend`] has what they need to look like these.
-pub fn router(app: App, hooks: Hooks) -> Router {
-    let server = Arc::new(pipeline::Server { app, hooks });
+/// that, and are answered whatever the load; [`extend`] has what they need to look like these.
+pub fn router(app: App, hooks: Hooks, admission: Arc<Admission>) -> Router {
+    let server = Arc::new(pipeline::Server { app, hooks, admission });
     Router::new().fallback(move |request: Request| pipeline::answer(Arc::clone(&server), request))
 }

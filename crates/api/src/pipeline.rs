@@ -24,6 +24,7 @@ use axum::{
     response::Response,
 };
 use domain::refusal::FieldError;
+use edge::{Admission, Overloaded};
 use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -36,6 +37,7 @@ use std::{
 pub(crate) struct Server {
     pub(crate) app: App,
     pub(crate) hooks: Hooks,
+    pub(crate) admission: Arc<Admission>,
 }
 
 /// A request that got as far as its own rules.
@@ -58,6 +60,14 @@ pub(crate) enum Stop {
     Reply(Reply),
     /// With a failure, which is not to be shown.
     Failure(Failure),
+    /// Before it began, since there is more to do than can be done.
+    Shed,
+}
+
+impl From<Overloaded> for Stop {
+    fn from(_: Overloaded) -> Self {
+        Self::Shed
+    }
 }
 
 impl From<Reply> for Stop {
@@ -126,6 +136,7 @@ struct Known {
     caller: Option<Caller>,
     verdict: OnceLock<Verified>,
     steps: Vec<StepTimes>,
+    shed: bool,
 }
 
 /// Answers a request, whatever happens on the way.
@@ -145,9 +156,11 @@ pub(crate) async fn answer(server: Arc<Server>, request: Request) -> Response {
     } else {
         caught(serve(&server, found, &parts, &mut inbound, &mut known)).await
     };
+    known.shed = matches!(outcome, Some(Err(Stop::Shed)));
     let reply = match outcome {
         Some(Ok(reply) | Err(Stop::Reply(reply))) => reply,
         Some(Err(Stop::Failure(failure))) => fault::failed(&failure, request_id.as_str()),
+        Some(Err(Stop::Shed)) => fault::overloaded(),
         None => {
             tracing::error!(request_id = request_id.as_str(), route, "a handler panicked");
             fault::internal()
@@ -175,16 +188,19 @@ fn tell(
     let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     let (method, request_id) = (&parts.method, id.as_str());
     let caller = known.caller.as_ref().map(|c| (c.environment().id, c.key().id));
-    tracing::info!(
-        target: "request",
-        request_id,
-        method = method.as_str(),
-        route,
-        status,
-        micros,
-        environment = caller.map(|(environment, _)| tracing::field::display(environment)),
-        key = caller.map(|(_, key)| tracing::field::display(key)),
-    );
+    // For what is shed a line would cost more than the refusal.
+    if !known.shed {
+        tracing::info!(
+            target: "request",
+            request_id,
+            method = method.as_str(),
+            route,
+            status,
+            micros,
+            environment = caller.map(|(environment, _)| tracing::field::display(environment)),
+            key = caller.map(|(_, key)| tracing::field::display(key)),
+        );
+    }
     let trace = hooks.watch().traces().then(|| Trace {
         began,
         context: caller.and_then(|_| hooks::context_in(&parts.headers)),
@@ -222,6 +238,8 @@ async fn serve(
         Found::WrongMethod(allow) => return Err(fault::wrong_method(allow).into()),
         Found::Nothing => return Err(fault::no_route(parts.method.as_str(), parts.uri.path()).into()),
     };
+    // Before anything is looked at: what is refused must cost next to nothing.
+    let _turn = server.admission.enter().await?;
     let app = &server.app;
     let caller = &*known.caller.insert(admitted(app, route, &parts.headers)?);
     let body = if route.method == Method::POST { inbound.read(&parts.headers).await? } else { Bytes::new() };

@@ -63,8 +63,8 @@ impl App {
         let now = clock.now()?;
         let mut records = store.query(ReadDataKeys).await?;
         if records.is_empty() {
-            let (_, keys) = KeyRing::create(entropy.as_ref(), master, now.millis())?;
-            store.step(FoundKeyRing { keys }).await?;
+            let (ring, keys) = KeyRing::create(entropy.as_ref(), master, now.millis())?;
+            store.step(FoundKeyRing { keys, ring }).await?;
             records = store.query(ReadDataKeys).await?;
         }
         let ring = KeyRing::open(master, &records)?;

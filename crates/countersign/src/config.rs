@@ -58,7 +58,11 @@ impl Config {
     }
 
     /// The configuration that a text and variables are.
-    fn of(text: &str, path: &str, variables: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
+    pub(crate) fn of(
+        text: &str,
+        path: &str,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> anyhow::Result<Self> {
         let mut file: FileConfig = match toml::from_str(text) {
             Ok(file) => file,
             Err(e) => return wrong(format!("{path}: {}", e.to_string().trim_end())),
@@ -157,6 +161,8 @@ impl Config {
             ("traces.endpoint", or_off(traces)),
             ("traces.sample_ratio", or_off(ratio)),
             ("limits.connections", self.limits.connections.to_string()),
+            ("limits.requests", self.limits.requests.to_string()),
+            ("limits.requests_wait_ms", self.limits.requests_wait.as_millis().to_string()),
             ("limits.request_seconds", self.limits.request.as_secs().to_string()),
             ("limits.idle_seconds", self.limits.idle.as_secs().to_string()),
             ("limits.drain_seconds", self.limits.drain.as_secs().to_string()),
@@ -180,6 +186,10 @@ fn limits(table: &LimitsTable) -> Limits {
     set(&mut limits.write_stall, table.write_stall_seconds);
     set(&mut limits.drain, table.drain_seconds);
     limits.lame_duck = limits.lame_duck.min(limits.drain);
+    if let Some(millis) = table.requests_wait_ms {
+        limits.requests_wait = Duration::from_millis(millis.into());
+    }
+    limits.requests = table.requests.unwrap_or(limits.requests);
     limits.connections = table.connections.unwrap_or(limits.connections);
     limits.head_bytes = table.head_bytes.unwrap_or(limits.head_bytes);
     limits.headers = table.headers.unwrap_or(limits.headers);
@@ -212,6 +222,7 @@ mod tests {
             ("COUNTERSIGN_LISTEN", "[::1]:2"),
             ("COUNTERSIGN_LOG_LEVEL", "debug"),
             ("COUNTERSIGN_LIMITS_CONNECTIONS", "7"),
+            ("COUNTERSIGN_LIMITS_REQUESTS_WAIT_MS", "8"),
             ("COUNTERSIGN_MASTER_KEY", "of another's business"),
             ("COUNTERSIGN_LISTNE", "x"),
             ("COUNTERSIGN_METRICS_LISTEN", ""),
@@ -219,6 +230,7 @@ mod tests {
         let config = of(text, &variables).unwrap();
         assert_eq!((config.listen.to_string().as_str(), config.log_level.as_str()), ("[::1]:2", "debug"));
         assert_eq!(config.limits.connections, 7);
+        assert_eq!(config.limits.requests_wait, Duration::from_millis(8));
         assert_eq!(config.unknown_variables().collect::<Vec<_>>(), ["COUNTERSIGN_LISTNE"]);
     }
 
@@ -245,7 +257,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_place_and_what_would_be_right() {
         type Case = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
-        let cases: [Case; 20] = [
+        let cases: [Case; 21] = [
             ("data = '/d'\nlisen = 'x'", &[], &["c.toml", "line 2", "lisen", "listen"]),
             ("data = '/d'\nlisten = 4100", &[], &["line 2", "listen", "integer"]),
             ("data = '/d'\nlisten = 'localhost'", &[], &["line 2", "socket address"]),
@@ -272,6 +284,11 @@ mod tests {
                 &["traces.sample_ratio", "0 to 1"],
             ),
             ("data = '/d'", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc")], &["OTEL_EXPORTER_OTLP_ENDPOINT"]),
+            (
+                "data = '/d'\n[limits]\nrequests_wait_ms = 0",
+                &[],
+                &["limits.requests_wait_ms", "1 ms to 1 hour"],
+            ),
             ("data = '/d'", &[("COUNTERSIGN_LISTEN", "4100")], &["COUNTERSIGN_LISTEN", "127.0.0.1:4100"]),
             ("data = '/d'", &[("COUNTERSIGN_LIMITS_HEADERS", "many")], &["COUNTERSIGN_LIMITS_HEADERS"]),
         ];

@@ -15,7 +15,7 @@ use api::Hooks;
 use app::App;
 use axum::Router;
 use delivery::{Sender, Worker};
-use edge::{Gauges, Limits, Listener, Shutdown, TlsFiles, TlsReloader};
+use edge::{Admission, Gauges, Limits, Listener, Shutdown, TlsFiles, TlsReloader};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::task::JoinSet;
 use tracing_appender::non_blocking::ErrorCounter;
@@ -71,7 +71,9 @@ pub(crate) async fn serve(
     let worker = Worker::new(app.clone(), sender);
     app.dispatch_through(Arc::new(worker.clone()));
 
-    let router = api::router(app.clone(), Hooks::new(Reporter { metrics: Arc::clone(&counted), traces }))
+    let admission = Admission::new(&plan.limits);
+    let hooks = Hooks::new(Reporter { metrics: Arc::clone(&counted), traces });
+    let router = api::router(app.clone(), hooks, Arc::clone(&admission))
         .merge(health::routes(&app, shutdown.clone()))
         .merge(extra(&app, address));
     let mut beside = JoinSet::new();
@@ -81,7 +83,14 @@ pub(crate) async fn serve(
     beside.spawn(signals.obey(shutdown.clone(), tls.clone()));
     if let Some(listener) = metrics_listener {
         let dropped = plan.dropped_lines;
-        let page = metrics::router(counted, house.app.store().clone(), Arc::clone(&gauges), dropped, spans);
+        let page = metrics::router(
+            counted,
+            house.app.store().clone(),
+            Arc::clone(&gauges),
+            admission,
+            dropped,
+            spans,
+        );
         let limits = Limits { connections: 16, ..Limits::default() };
         let shown = edge::serve(listener, page, None, limits, Arc::default(), shutdown.clone());
         beside.spawn(async move { drop(shown.await) });

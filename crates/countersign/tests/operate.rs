@@ -139,6 +139,24 @@ fn i14_an_edited_entry_of_the_trail_is_found() {
     assert!(refused(at, &["events", "list"]).contains("broken at entry 2"));
 }
 
+/// Also when the server is started again and adds to what is left.
+#[test]
+fn i14_entries_cut_off_the_end_of_the_trail_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    drop(Server::dev(at, &[]));
+    let entries = ask(at, &["events", "verify"])["events"].as_i64().unwrap();
+    let db = rusqlite::Connection::open(at.join("countersign.db")).unwrap();
+    assert_eq!(db.execute("DELETE FROM event WHERE seq = ?1", [entries]).unwrap(), 1);
+    drop(db);
+    let named = format!("broken at entry {entries}");
+    let error = refused(at, &["events", "verify"]);
+    assert!(error.contains(&named), "{error}");
+    let server = Server::dev(at, &[]);
+    server.enroll(KEY);
+    assert!(refused(at, &["events", "verify"]).contains(&named));
+}
+
 #[test]
 fn without_a_server_commands_open_the_store_and_without_either_they_say_what_to_do() {
     let folder = tempfile::tempdir().unwrap();

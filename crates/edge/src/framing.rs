@@ -167,17 +167,32 @@ impl Framing {
     }
 }
 
+#[cfg(feature = "fuzzing")]
+impl Framing {
+    pub(crate) fn kept(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether the verdict on the next request is fixed by now.
+    pub(crate) fn has_verdict(&self) -> bool {
+        !self.last
+            && self.speaks == Speaks::Http1
+            && self.body_left == 0
+            && Head::read(&self.pending) != Err(BadFraming::Lost)
+    }
+}
+
 /// What a head says about the body that follows it.
 #[derive(Debug, PartialEq, Eq)]
-struct Head {
+pub(crate) struct Head {
     /// Where the body begins.
-    end: usize,
-    length: u64,
-    chunked: bool,
+    pub(crate) end: usize,
+    pub(crate) length: u64,
+    pub(crate) chunked: bool,
 }
 
 impl Head {
-    fn read(bytes: &[u8]) -> Result<Self, BadFraming> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, BadFraming> {
         let (mut length, mut coding) = (None, None);
         let (mut start, mut in_fields) = (0, false);
         for feed in memchr::memchr_iter(b'\n', bytes) {

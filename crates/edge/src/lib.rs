@@ -16,9 +16,12 @@
 //! # Ok(()) }
 //! ```
 
+mod admission;
 mod body;
 mod connection;
 pub mod framing;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gauges;
 mod limits;
 mod listener;
@@ -30,6 +33,7 @@ mod shutdown;
 mod tls;
 mod wire;
 
+pub use admission::{Admission, Overloaded, Turn};
 pub use body::{BodyError, read_body_limited};
 pub use gauges::Gauges;
 pub use limits::{LimitError, Limits};

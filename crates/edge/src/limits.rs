@@ -36,6 +36,11 @@ pub struct Limits {
     pub linger: Duration,
     /// At most so many bytes are thrown away while lingering. Default 256 KiB.
     pub linger_bytes: usize,
+    /// Requests worked on at once, 1 to 100,000; see [`Admission`](crate::Admission). Default 256.
+    pub requests: usize,
+    /// How long a request stands in line before it may be refused, 1 ms to 1 hour. Default 30 ms, so that a refusal is there
+    /// within 50 ms.
+    pub requests_wait: Duration,
     /// Size of a request's head (HTTP/1.1) and of the read buffer, 8 KiB to 1 MiB. Default 16 KiB; beyond it 431.
     pub head_bytes: usize,
     /// Header fields in a request, 1 to 100 (the parser's own bound). Default 64; beyond it 431.
@@ -61,7 +66,8 @@ pub struct Limits {
     /// On stop: how long connections are still served, each answer saying `connection: close`, before idle ones are closed.
     /// It keeps a request that is already under way from meeting a closed door. 0 to `drain`, default 100 ms.
     pub lame_duck: Duration,
-    /// On stop: after this long, counted from the stop, whatever is left is cut. Default 5 s.
+    /// On stop: after this long, counted from the stop, whatever is left is cut. Default 4 s, which leaves the
+    /// process a second to close its store.
     pub drain: Duration,
 }
 
@@ -78,6 +84,8 @@ impl Default for Limits {
             write_stall: Duration::from_secs(30),
             linger: Duration::from_secs(1),
             linger_bytes: 256 * 1024,
+            requests: 256,
+            requests_wait: Duration::from_millis(30),
             head_bytes: 16 * 1024,
             headers: 64,
             h2_streams: 128,
@@ -90,7 +98,7 @@ impl Default for Limits {
             h2_ping_timeout: Duration::from_secs(10),
             refusal_wait: Duration::from_millis(50),
             lame_duck: Duration::from_millis(100),
-            drain: Duration::from_secs(5),
+            drain: Duration::from_secs(4),
         }
     }
 }
@@ -118,6 +126,7 @@ impl Limits {
             ("request", self.request),
             ("write_stall", self.write_stall),
             ("linger", self.linger),
+            ("requests_wait", self.requests_wait),
             ("h2_ping_interval", self.h2_ping_interval),
             ("h2_ping_timeout", self.h2_ping_timeout),
             ("refusal_wait", self.refusal_wait),
@@ -128,6 +137,7 @@ impl Limits {
         }
         within("lame_duck", "at most `drain`", self.lame_duck <= self.drain)?;
         within("connections", "1 to 1,000,000", (1..=1_000_000).contains(&self.connections))?;
+        within("requests", "1 to 100,000", (1..=100_000).contains(&self.requests))?;
         within("descriptor_headroom", "at most 100,000", self.descriptor_headroom <= 100_000)?;
         within("linger_bytes", "at most 16 MiB", self.linger_bytes <= 16 << 20)?;
         within("head_bytes", "8 KiB to 1 MiB", (8 << 10..=1 << 20).contains(&self.head_bytes))?;
@@ -196,6 +206,7 @@ mod tests {
             ("drain", Limits { drain: Duration::from_secs(3601), ..Limits::default() }),
             ("lame_duck", Limits { lame_duck: Duration::from_secs(6), ..Limits::default() }),
             ("connections", Limits { connections: 0, ..Limits::default() }),
+            ("requests", Limits { requests: 0, ..Limits::default() }),
             ("head_bytes", Limits { head_bytes: 4096, ..Limits::default() }),
             ("headers", Limits { headers: 101, ..Limits::default() }),
             ("h2_connection_window", Limits { h2_connection_window: 1024, ..Limits::default() }),

@@ -21,7 +21,8 @@ catalogue! {
         FROM api_key ORDER BY id LIMIT 1000000";
     CREATE_API_KEY = "INSERT INTO api_key (id, environment_id, name, hint, digest, permissions, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
-    REVOKE_API_KEY = "UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    REVOKE_API_KEY = "UPDATE api_key SET revoked_at = $3
+        WHERE id = $1 AND environment_id = $2 AND revoked_at IS NULL";
     USE_API_KEY = "UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
 
     // The key ring.
@@ -133,8 +134,8 @@ catalogue! {
         Sharing::rows(Subject::Delivery, Params(1), "FOR UPDATE");
     SETTLE_DELIVERY = "UPDATE delivery SET state = 'settled', outcome = $3, lease_until = NULL, sealed = NULL
         WHERE id = $1 AND environment_id = $2 AND state <> 'settled'";
-    ABANDONED_DELIVERIES = "SELECT id, environment_id FROM delivery WHERE state = 'dispatching' AND lease_until <= $1
-        ORDER BY id LIMIT $2";
+    ABANDONED_DELIVERIES = "SELECT id, environment_id, factor_id, challenge_id FROM delivery
+        WHERE state = 'dispatching' AND lease_until <= $1 ORDER BY id LIMIT $2";
     OLDEST_UNSETTLED_DELIVERY = "SELECT id FROM delivery WHERE state <> 'settled' ORDER BY id LIMIT 1";
 
     // Remembered answers.
@@ -155,6 +156,9 @@ catalogue! {
         (seq, at, environment_id, kind, actor, factor_id, challenge_id, user_id, detail, mac)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         Sharing::MANY;
+    TRAIL_END = "SELECT seq, mac, proof FROM trail_end WHERE id = 1";
+    SET_TRAIL_END = "INSERT INTO trail_end (id, seq, mac, proof) VALUES (1, $1, $2, $3)
+        ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, mac = excluded.mac, proof = excluded.proof";
     EVENTS_FROM = "SELECT seq, at, environment_id, kind, actor, factor_id, challenge_id, user_id, detail, mac
         FROM event WHERE seq >= $1 ORDER BY seq LIMIT $2";
 

@@ -13,6 +13,7 @@ use domain::{
     event::Actor,
     time::Clock as _,
 };
+use edge::{Admission, Limits};
 use http_body_util::BodyExt as _;
 use secrets::{ApiKeyText, MasterKey, SystemEntropy, TotpSeed, hotp};
 use std::sync::Arc;
@@ -53,6 +54,11 @@ impl TestServer {
 
     /// Starts one that is watched.
     pub async fn start_with(hooks: Hooks) -> Self {
+        Self::start_within(hooks, &Limits::default()).await
+    }
+
+    /// Starts one with these limits on what it takes on at once.
+    pub async fn start_within(hooks: Hooks, limits: &Limits) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let data = DataFolder::lock(folder.path()).expect("the folder is ours");
         let clock = Arc::new(DevClock::default());
@@ -68,7 +74,8 @@ impl TestServer {
         let phone = Arc::new(Phone::new(Arc::<DevClock>::clone(&clock)));
         phone.connect(&app);
         app.dispatch_through(Arc::<Phone>::clone(&phone));
-        let server = Self { router: api::router(app.clone(), hooks), app, clock, phone, _folder: folder };
+        let router = api::router(app.clone(), hooks, Admission::new(limits));
+        let server = Self { router, app, clock, phone, _folder: folder };
         server.environment("test", KEY).await;
         server
     }

@@ -59,16 +59,16 @@ pub(super) async fn run(file: PathBuf, replace: bool, at: Where) -> anyhow::Resu
 
 /// The data folder and the master key that `at` names.
 fn store_of(at: &Where) -> anyhow::Result<(PathBuf, Masters)> {
-    const OTHERS: &str = "a PostgreSQL database is restored by its own tools, such as pg_restore; set the replay floor \
-                          after that, with `countersign replay-floor`";
+    let elsewhere =
+        "a PostgreSQL database is restored by its own tools; afterwards run `countersign replay-floor`";
     if at.database.is_some() {
-        bail!(OTHERS);
+        bail!(elsewhere);
     }
     match &at.config {
         Some(file) => {
             let config = Config::read(file)?;
             if config.database.is_some() {
-                bail!(OTHERS);
+                bail!(elsewhere);
             }
             let key = masters::production(config.master_key_file.as_deref())?;
             Ok((config.data, Masters::new(key, None)))

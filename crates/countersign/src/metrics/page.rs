@@ -8,7 +8,7 @@ use axum::{
     response::IntoResponse as _,
     routing::get,
 };
-use edge::Gauges;
+use edge::{Admission, Gauges};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use std::sync::Arc;
 use store::Store;
@@ -17,16 +17,18 @@ use tracing_appender::non_blocking::ErrorCounter;
 /// The format that `encode` writes.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The route `/metrics` over what is counted here and what the store, the listener and the log keep.
+/// The route `/metrics` over what is counted here and what the store, the line, the listener and the log
+/// keep.
 pub(crate) fn router(
     metrics: Arc<Metrics>,
     store: Store,
     gauges: Arc<Gauges>,
+    admission: Arc<Admission>,
     dropped_lines: Option<ErrorCounter>,
     spans: Option<Arc<Queue>>,
 ) -> Router {
     let mut figures = Registry::with_prefix("countersign");
-    figures.register_collector(Box::new(Figures { store, gauges, dropped_lines, spans }));
+    figures.register_collector(Box::new(Figures { store, gauges, admission, dropped_lines, spans }));
     let figures = Arc::new(figures);
     Router::new().route(
         "/metrics",

@@ -1,8 +1,8 @@
-//! Figures that others keep, read when the page is asked for: the store, the listener, the log, traces.
+//! Figures that others keep, read when the page is asked for: the store, the line, the listener, the log, traces.
 
 use super::read;
 use crate::traces::Queue;
-use edge::Gauges;
+use edge::{Admission, Gauges};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet},
@@ -23,6 +23,7 @@ const COMMIT_ENDS: [f64; 6] = [0.001, 0.004, 0.016, 0.064, 0.256, f64::INFINITY]
 pub(super) struct Figures {
     pub(super) store: Store,
     pub(super) gauges: Arc<Gauges>,
+    pub(super) admission: Arc<Admission>,
     pub(super) dropped_lines: Option<ErrorCounter>,
     pub(super) spans: Option<Arc<Queue>>,
 }
@@ -83,6 +84,11 @@ impl Collector for Figures {
             MetricType::Histogram,
         )?;
         commits.encode_histogram::<NoLabelSet>(seconds, read(&figures.commits), &buckets, None)?;
+        let admission = &self.admission;
+        gauge(out, "requests_in_work", "Requests worked on now", admission.in_work() as u64)?;
+        gauge(out, "requests_in_line", "Requests waiting to be worked on", admission.in_line() as u64)?;
+        let help = "Requests refused because there was more to do than could be done";
+        counter(out, "requests_shed", help, admission.refused_total())?;
         let gauges = &self.gauges;
         gauge(out, "connections_open", "Connections open now", gauges.open_connections())?;
         counter(out, "connections_accepted", "Connections taken on", gauges.accepted_total())?;

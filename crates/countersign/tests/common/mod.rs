@@ -1,7 +1,13 @@
 //! The real binary as a process, and a caller for it.
 
 #![allow(dead_code, unreachable_pub, reason = "each suite uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a helper of tests"
+)]
 
 use serde_json::Value;
 use std::{

@@ -132,6 +132,15 @@ CREATE TABLE event (
   mac            BYTEA NOT NULL
 );
 
+-- Where the trail ends: one row, rewritten with each commit that adds entries, so that entries cut off the end are missed.
+-- proof: keyed, over the last entry's number and mac.
+CREATE TABLE trail_end (
+  id    BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
+  seq   BIGINT NOT NULL,
+  mac   BYTEA NOT NULL,
+  proof BYTEA NOT NULL
+) WITH (fillfactor = 50);
+
 -- One row, rewritten to see whether a commit comes through.
 CREATE TABLE heartbeat (
   id BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),

@@ -131,6 +131,15 @@ CREATE TABLE event (
   mac            BLOB NOT NULL
 ) STRICT;
 
+-- Where the trail ends: one row, rewritten with each commit that adds entries, so that entries cut off the end are missed.
+-- proof: keyed, over the last entry's number and mac.
+CREATE TABLE trail_end (
+  id    INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+  seq   INTEGER NOT NULL,
+  mac   BLOB NOT NULL,
+  proof BLOB NOT NULL
+) STRICT;
+
 -- One row, rewritten to see whether a commit comes through.
 CREATE TABLE heartbeat (
   id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),

@@ -49,6 +49,8 @@ impl Sqlite {
         let mut connection = connection::open_writer(&path)?;
         migrate::migrate(&mut connection, &path, now)?;
         connection::check(&connection, &path)?;
+        // By now the database and its log are there, and nothing has been answered yet.
+        folder.sync()?;
         let figures = Arc::new(Figures::default());
         let readers = reader::Readers::start(&path)?;
         let writer = writer::Writer::start(

@@ -3,7 +3,7 @@
 use crate::{
     Failure, Query, Reads,
     statements::{LATEST_CHALLENGE, LATEST_FACTOR},
-    trail::chain_end,
+    trail::last_entry,
 };
 use domain::{
     id::{ChallengeId, FactorId},
@@ -17,7 +17,7 @@ impl Query for LatestTime {
     type Out = Timestamp;
 
     async fn run<R: Reads>(&self, reads: &mut R) -> Result<Timestamp, Failure> {
-        let (_, event) = chain_end(reads).await?;
+        let (_, event) = last_entry(reads).await?;
         let factor = reads.one::<([u8; 16],)>(&LATEST_FACTOR, &[]).await?;
         let challenge = reads.one::<([u8; 16],)>(&LATEST_CHALLENGE, &[]).await?;
         let factor = factor.map(|(id,)| FactorId::from_bytes(id).created_at());

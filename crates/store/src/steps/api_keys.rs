@@ -82,7 +82,8 @@ impl Step for RevokeApiKey {
     type Out = bool;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<bool, Failure> {
-        let revoked = tx.exec(&REVOKE_API_KEY, &[Param::Bytes(self.id.bytes()), at(self.now)]).await? == 1;
+        let params = [Param::Bytes(self.id.bytes()), Param::Bytes(self.environment.bytes()), at(self.now)];
+        let revoked = tx.exec(&REVOKE_API_KEY, &params).await? == 1;
         if revoked {
             let kind = EventKind::ApiKeyRevoked(self.hint.clone());
             tx.record(event(self.now, self.environment, &self.actor, kind));

@@ -12,7 +12,7 @@ use crate::{
 use domain::{
     delivery::{Channel, Delivery, DispatchOutcome, LEASE_SECONDS},
     event::{Actor, Event, EventKind},
-    id::{ChallengeId, DeliveryId, EnvironmentId},
+    id::{ChallengeId, DeliveryId, EnvironmentId, FactorId},
     phone::PhoneNumber,
     time::{Timestamp, is_live},
 };
@@ -112,7 +112,8 @@ impl Step for SettleAbandoned {
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<u32, Failure> {
         let params = [at(self.now), Param::Int(i64::from(self.most))];
         let mut settled = 0;
-        for (id, environment) in tx.many::<([u8; 16], [u8; 16])>(&ABANDONED_DELIVERIES, &params).await? {
+        type Row = ([u8; 16], [u8; 16], [u8; 16], [u8; 16]);
+        for (id, environment, factor, challenge) in tx.many::<Row>(&ABANDONED_DELIVERIES, &params).await? {
             let unknown = DispatchOutcome::Unknown.word();
             let params = [Param::Bytes(&id), Param::Bytes(&environment), Param::Text(unknown)];
             if tx.exec(&SETTLE_DELIVERY, &params).await? == 1 {
@@ -122,8 +123,8 @@ impl Step for SettleAbandoned {
                     environment: Some(EnvironmentId::from_bytes(environment)),
                     actor: Actor::Server,
                     kind: EventKind::DeliverySettled(unknown),
-                    factor: None,
-                    challenge: None,
+                    factor: Some(FactorId::from_bytes(factor)),
+                    challenge: Some(ChallengeId::from_bytes(challenge)),
                     user: None,
                 });
             }

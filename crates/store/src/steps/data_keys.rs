@@ -6,9 +6,10 @@ use crate::{
     columns::Param,
     statements::{
         CREATE_DATA_KEY, DELIVERIES_TO_RESEAL, FACTORS_TO_RESEAL, LIST_DATA_KEYS, RESEAL_DELIVERY,
-        RESEAL_FACTOR, RETIRE_DATA_KEY, REWRAP_DATA_KEY,
+        RESEAL_FACTOR, RETIRE_DATA_KEY, REWRAP_DATA_KEY, SET_TRAIL_END,
     },
     step::change_one,
+    trail::{ChainEnd, EndRow},
 };
 use domain::{
     event::{Actor, Event, EventKind},
@@ -32,10 +33,12 @@ async fn create<T: Tx>(tx: &mut T, key: &KeyRecord) -> Result<(), Failure> {
     change_one(tx, &CREATE_DATA_KEY, &params).await
 }
 
-/// Writes the first keys of a new store. Answers whether there were none before.
+/// Writes the first keys of a new store, and that its trail has no entry yet. Answers whether there were none before.
 pub struct FoundKeyRing {
     /// The keys.
     pub keys: Vec<KeyRecord>,
+    /// The same, opened.
+    pub ring: KeyRing,
 }
 
 impl Step for FoundKeyRing {
@@ -48,6 +51,8 @@ impl Step for FoundKeyRing {
         for key in &self.keys {
             create(tx, key).await?;
         }
+        let end = EndRow::of(ChainEnd::default(), &self.ring);
+        change_one(tx, &SET_TRAIL_END, &end.params()).await?;
         Ok(true)
     }
 }

@@ -85,7 +85,7 @@ impl House {
         let store = bench.open().await;
         let master = MasterKey::generate(&SystemEntropy).unwrap();
         let (ring, keys) = KeyRing::create(&SystemEntropy, &master, noon().millis()).unwrap();
-        assert!(store.step(FoundKeyRing { keys }).await.unwrap());
+        assert!(store.step(FoundKeyRing { keys, ring: ring.clone() }).await.unwrap());
         store.begin_trail(ring.clone()).unwrap();
         let minter = Minter::default();
         let environment = |name: &str| Environment {
@@ -153,10 +153,22 @@ impl House {
         plain: Option<&[u8]>,
         now: Timestamp,
     ) -> FactorId {
+        self.enroll_in(self.scope(), kind, user, plain, now).await
+    }
+
+    async fn enroll_in(
+        &self,
+        scope: Scope,
+        kind: FactorKind,
+        user: Option<&str>,
+        plain: Option<&[u8]>,
+        now: Timestamp,
+    ) -> FactorId {
         let id = FactorId::from_bytes(self.mint(now));
-        let bound_to = factor_binding(self.ours.id.bytes(), id.bytes());
+        let environment = scope.environment();
+        let bound_to = factor_binding(environment.bytes(), id.bytes());
         let step = EnrollFactor {
-            scope: self.scope(),
+            scope,
             actor: operator(),
             now,
             id,
@@ -172,8 +184,12 @@ impl House {
     }
 
     pub(crate) async fn totp(&self, user: Option<&str>) -> Totp {
+        self.totp_in(self.scope(), user).await
+    }
+
+    pub(crate) async fn totp_in(&self, scope: Scope, user: Option<&str>) -> Totp {
         let seed = TotpSeed::generate(&SystemEntropy).unwrap();
-        let id = self.enroll(FactorKind::Totp, user, Some(seed.as_bytes()), noon()).await;
+        let id = self.enroll_in(scope, FactorKind::Totp, user, Some(seed.as_bytes()), noon()).await;
         Totp { id, seed }
     }
 

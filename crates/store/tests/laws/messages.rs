@@ -160,6 +160,11 @@ async fn i8_a_message_whose_node_died_after_the_claim_ends_as_unknown_and_is_not
     // Somebody who was only slow comes too late to change it.
     settle(&house, &delivery, DispatchOutcome::NotSent).await;
     assert_eq!(house.count("SELECT count(*) FROM delivery WHERE outcome = 'unknown'").await, 1);
+    // The trail says whose it was.
+    let (entries, _) = house.trail().await;
+    let entry = entries.iter().find(|e| e.kind == "delivery.settled").unwrap();
+    assert_eq!((entry.factor, entry.challenge), (Some(*phone.bytes()), Some(*challenge.bytes())));
+    assert_eq!(entry.environment, Some(*house.ours.id.bytes()));
     assert_eq!(house.told(challenge, code(&delivery), after).await, "TRUE");
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod common;
 mod floor;
 mod guards;
 mod messages;
+mod operators;
 mod races;
 mod remembered;
 mod rest;

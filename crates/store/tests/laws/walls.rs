@@ -98,7 +98,44 @@ async fn rows(house: &House) -> Vec<Vec<u8>> {
 
 /// One person may be known by the same name in two environments: these are two users.
 #[tokio::test]
-async fn i12_the_budget_of_a_user_ends_at_the_wall_and_so_do_messages() {
+async fn i12_the_budget_of_a_user_ends_at_the_wall() {
+    let house = House::new().await;
+    let theirs = house.totp_in(house.foreign_scope(), Some("ada")).await;
+    let their_answer = async |submitted| {
+        let opening = house.opening(house.foreign_scope(), theirs.id, noon());
+        let challenge = opening.id;
+        house.store.step(opening).await.unwrap().unwrap();
+        let mut answering = house.answering(challenge, submitted, noon());
+        answering.scope = house.foreign_scope();
+        word(&house.store.step(answering).await)
+    };
+    // Twenty wrong attempts over three factors of ours use up our Ada's budget, and nobody else's.
+    let ours = [house.totp(Some("ada")).await, house.totp(Some("ada")).await, house.totp(Some("ada")).await];
+    for (factor, wrong) in ours.iter().zip([9, 9, 2]) {
+        for _ in 0..wrong {
+            let challenge = house.challenge(factor.id).await;
+            assert_eq!(house.told(challenge, factor.wrong(noon()), noon()).await, "FALSE");
+        }
+    }
+    for factor in &ours {
+        let challenge = house.challenge(factor.id).await;
+        assert_eq!(house.told(challenge, factor.code(noon()), noon()).await, "LOCKED");
+    }
+    let rows = "SELECT count(*) FROM user_budget WHERE user_id = 'ada'";
+    assert_eq!(house.count(rows).await, 2, "one budget on either side");
+    assert_eq!(their_answer(theirs.wrong(noon())).await, "FALSE");
+    assert_eq!(their_answer(theirs.code(noon())).await, "TRUE");
+    // A reset there lifts nothing here.
+    let scope = house.foreign_scope();
+    let (actor, reason) = (operator(), "because".to_owned());
+    let reset = ResetFactor { scope, actor, now: noon(), factor: theirs.id, user_too: true, reason };
+    assert_eq!(house.store.step(reset).await.unwrap(), Ok(()));
+    let challenge = house.challenge(ours[2].id).await;
+    assert_eq!(house.told(challenge, ours[2].code(noon()), noon()).await, "LOCKED");
+}
+
+#[tokio::test]
+async fn i12_what_was_sent_is_forgotten_for_one_environment_at_a_time() {
     let house = House::new().await;
     let phone = house.phone(&number(1)).await;
     house.challenge(phone).await;

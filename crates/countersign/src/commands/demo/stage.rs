@@ -7,8 +7,9 @@ use crate::{
     masters::Masters,
 };
 use anyhow::bail;
+use api::Hooks;
 use app::{ClockGuard, Options};
-use edge::{Gauges, Limits, Listener, Shutdown};
+use edge::{Admission, Gauges, Limits, Listener, Shutdown};
 use secrets::{ApiKeyText, Entropy as _, KeyMode, MasterKey, SystemEntropy};
 use serde_json::Value;
 use std::{
@@ -61,7 +62,8 @@ impl Stage {
         furnish(&house.app, &key).await?;
         let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), Listener::BACKLOG)?;
         let (address, shutdown) = (listener.address(), Shutdown::new());
-        let router = api::router(house.app.clone(), api::Hooks::default());
+        let admission = Admission::new(&Limits::default());
+        let router = api::router(house.app.clone(), Hooks::default(), admission);
         let (gauges, stop) = (Arc::new(Gauges::default()), shutdown.clone());
         tokio::spawn(async move {
             // Nobody else calls this server; how it stops does not matter.

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     Failure,
     columns::FromRow,
-    statements::{APPEND_EVENT, LAST_EVENT},
-    trail::{ChainEnd, Entry},
+    statements::{APPEND_EVENT, LAST_EVENT, SET_TRAIL_END, TRAIL_END},
+    trail::{ChainEnd, EndRow, Entry, ToldRow, end_to_append_to},
 };
 use domain::event::Event;
 use secrets::KeyRing;
@@ -160,24 +160,29 @@ impl Transactions {
         // No act without its record: before the key ring is there, nothing that records one can be done.
         let ring = self.ring.get();
         let ring = ring.ok_or_else(|| Broken::Failed(Failure::internal("the trail has no key yet")))?;
-        let last = Ask::new(&LAST_EVENT, &[], true);
-        let go = Go { begin: None, names: vec![TRAIL], locking: false, asks: vec![&last] };
-        let mut end = match run(connection, go).await?.into_iter().next() {
-            Some(Reply::Rows(rows)) => match rows.first() {
-                None => ChainEnd::default(),
-                Some(row) => {
-                    let (seq, _, mac) = <(i64, i64, [u8; 32])>::from_row(row).map_err(Broken::Failed)?;
-                    ChainEnd { seq, mac }
-                }
-            },
-            _ => return Err(Broken::Failed(Failure::internal("the end of the trail was not read"))),
-        };
-        let entries = recorded.iter().map(|event| {
+        let (last, told) = (Ask::new(&LAST_EVENT, &[], true), Ask::new(&TRAIL_END, &[], true));
+        let go = Go { begin: None, names: vec![TRAIL], locking: false, asks: vec![&last, &told] };
+        let mut replies = run(connection, go).await?.into_iter();
+        let last = first_row::<(i64, i64, [u8; 32])>(replies.next())?;
+        let told = first_row::<ToldRow>(replies.next())?;
+        let last = last.map_or_else(ChainEnd::default, |(seq, _, mac)| ChainEnd { seq, mac });
+        let mut end = end_to_append_to(last, told, ring);
+        let mut asks: Vec<Ask> = Vec::with_capacity(recorded.len() + 1);
+        for event in recorded {
             let entry = Entry::of(event);
             end = entry.link(ring, &end);
-            Ask::new(&APPEND_EVENT, &entry.params(&end), false)
-        });
-        Ok(entries.collect())
+            asks.push(Ask::new(&APPEND_EVENT, &entry.params(&end), false));
+        }
+        asks.push(Ask::new(&SET_TRAIL_END, &EndRow::of(end, ring).params(), false));
+        Ok(asks)
+    }
+}
+
+/// The only row of a reply, if there is one.
+fn first_row<R: FromRow>(reply: Option<Reply>) -> Result<Option<R>, Broken> {
+    match reply {
+        Some(Reply::Rows(rows)) => rows.first().map(R::from_row).transpose().map_err(Broken::Failed),
+        _ => Err(Broken::Failed(Failure::internal("the end of the trail was not read"))),
     }
 }
 

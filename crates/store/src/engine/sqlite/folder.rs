@@ -48,7 +48,15 @@ pub enum OpenError {
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
+    /// Opened before anything is made in it: a name that fails to reach the disk is then told here, too.
+    opened: File,
     _lock: File,
+}
+
+/// Makes the name of a new folder durable.
+fn sync_folder_of(made: &Path) -> std::io::Result<()> {
+    let parent = made.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
 }
 
 impl DataFolder {
@@ -67,7 +75,13 @@ impl DataFolder {
     /// When another process holds it, or it cannot be written.
     pub fn lock_for_restore(path: &Path) -> Result<Self, OpenError> {
         let unusable = |e: std::io::Error| OpenError::Unusable(path.to_owned(), e.to_string());
+        let missing: Vec<&Path> =
+            path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
+        for made in missing {
+            sync_folder_of(made).map_err(unusable)?;
+        }
+        let opened = File::open(path).map_err(unusable)?;
         let file = path.join("lock");
         let mut lock = OpenOptions::new()
             .read(true)
@@ -88,13 +102,24 @@ impl DataFolder {
             .and_then(|()| lock.rewind())
             .and_then(|()| write!(lock, "{}", std::process::id()));
         named.map_err(unusable)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), opened, _lock: lock })
     }
 
     /// The folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Makes the names of its files durable. SQLite does so too, but goes on if that fails.
+    ///
+    /// # Errors
+    /// When the disk fails: a file that is synced could be gone after a power cut all the same.
+    pub(super) fn sync(&self) -> Result<(), OpenError> {
+        let why = |e| {
+            OpenError::Unusable(self.path.clone(), format!("the names of its files cannot be synced: {e}"))
+        };
+        self.opened.sync_all().map_err(why)
     }
 
     /// The database in it. Created here, if it is not there, so that only its owner can read it from the first byte.

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     Failure, Step,
-    statements::APPEND_EVENT,
-    trail::{ChainEnd, Entry, chain_end},
+    statements::{APPEND_EVENT, SET_TRAIL_END},
+    trail::{ChainEnd, EndRow, Entry, chain_end},
 };
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use domain::event::Event;
@@ -246,35 +246,33 @@ impl Thread {
             job.run(&mut tx)?;
         }
         let recorded = std::mem::take(&mut tx.recorded);
-        Self::append(self.trail.as_ref(), &mut tx, &recorded)
+        match &self.trail {
+            trail if recorded.is_empty() => Ok(trail.as_ref().and_then(|t| t.end)),
+            Some(Trail { ring, end }) => {
+                let end = match end {
+                    Some(end) => *end,
+                    None => at_once(chain_end(&mut tx, ring))?,
+                };
+                Self::append(ring, end, &mut tx, &recorded).map(Some)
+            }
+            // No act without its record: before the key ring is there, nothing that records one can be done.
+            None => Err(Failure::internal("the trail has no key yet")),
+        }
     }
 
     fn append(
-        trail: Option<&Trail>,
+        ring: &KeyRing,
+        mut end: ChainEnd,
         tx: &mut LiteTx<'_>,
         recorded: &[Event],
-    ) -> Result<Option<ChainEnd>, Failure> {
-        let Some(trail) = trail else {
-            // No act without its record: before the key ring is there, nothing that records one can be done.
-            return if recorded.is_empty() {
-                Ok(None)
-            } else {
-                Err(Failure::internal("the trail has no key yet"))
-            };
-        };
-        if recorded.is_empty() {
-            return Ok(trail.end);
-        }
-        let mut end = match trail.end {
-            Some(end) => end,
-            None => at_once(chain_end(tx))?.0,
-        };
+    ) -> Result<ChainEnd, Failure> {
         for event in recorded {
             let entry = Entry::of(event);
-            end = entry.link(&trail.ring, &end);
+            end = entry.link(ring, &end);
             tx.exec_now(&APPEND_EVENT, &entry.params(&end))?;
         }
-        Ok(Some(end))
+        tx.exec_now(&SET_TRAIL_END, &EndRow::of(end, ring).params())?;
+        Ok(end)
     }
 
     fn commit(&self) -> Result<(), Failure> {
