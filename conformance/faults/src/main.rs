@@ -19,11 +19,15 @@ mod checker;
 mod crash_loop;
 mod dice;
 mod flow;
+mod front;
 mod history;
 mod io_faults;
+mod load;
 mod locks;
 mod model;
+mod nodes;
 mod planted;
+mod postgres;
 mod power_cut;
 mod probe;
 mod races;
@@ -33,6 +37,7 @@ mod sigterm;
 mod strace;
 mod timing;
 mod volley;
+mod witness;
 
 use loadgen::args::Args;
 use run::Run;
@@ -40,7 +45,8 @@ use std::{path::Path, process::ExitCode};
 use strace::Fault;
 
 const NAMES: &[&str] = &[
-    "binary", "cycles", "rounds", "samples", "images", "sites", "faults", "each", "history", "folder", "seed",
+    "binary", "cycles", "rounds", "samples", "images", "sites", "faults", "each", "history", "folder",
+    "seed", "store",
 ];
 
 enum Ended {
