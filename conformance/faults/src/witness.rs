@@ -79,6 +79,16 @@ impl Witness {
         Ok(())
     }
 
+    /// Adds what another has seen.
+    pub(crate) fn add(&mut self, other: Witness) {
+        self.acknowledged += other.acknowledged;
+        self.accepted += other.accepted;
+        self.unknown += other.unknown;
+        self.busy += other.busy;
+        self.probed += other.probed;
+        self.violations.extend(other.violations);
+    }
+
     /// Says the first violations, and whether there are none.
     pub(crate) fn clean(&self, run: &Run, when: &str) -> bool {
         self.violations.iter().take(5).for_each(|v| run.say(&format!("{when}: {v}")));
