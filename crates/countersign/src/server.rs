@@ -14,9 +14,12 @@ use app::App;
 use axum::Router;
 use delivery::{Sender, Worker};
 use edge::{Admission, Gauges, Limits, Listener, Shutdown, TlsFiles, TlsReloader};
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tracing_appender::non_blocking::ErrorCounter;
+
+/// How long the store may take to finish what waits for its writer, after the listener has drained.
+const CLOSING_WAIT: Duration = Duration::from_millis(500);
 
 /// How it is served.
 pub(crate) struct Plan {
@@ -94,6 +97,10 @@ pub(crate) async fn serve(
     tracing::info!(finished = report.finished, cut = report.cut, "stopped");
     beside.shutdown().await;
     control::remove(&house.path());
-    house.close();
+    // A disk that stands still must not keep the process: what has not been answered may be lost.
+    let closing = tokio::task::spawn_blocking(move || house.close());
+    if tokio::time::timeout(CLOSING_WAIT, closing).await.is_err() {
+        tracing::warn!("the store does not close; ending without it");
+    }
     Ok(())
 }

@@ -23,7 +23,7 @@ use std::{
 };
 use tokio::{
     sync::oneshot,
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
 /// Requests that may stand in line; beyond that they are refused at once. It bounds memory: a few KiB each.
@@ -32,7 +32,10 @@ const LINE_MAX: usize = 16_384;
 /// of a message, for the rest of its body, for its twin, or for a disk that stands still. The first three cost
 /// nothing, and the last fills the store's own queue, which refuses by itself.
 const HOLD: Duration = Duration::from_millis(250);
-/// How often it is looked whether there is time to spare.
+/// There is no time to spare if more than three quarters of it are used, or if a clock that should have woken somebody did so
+/// later than this: then others have the cores, or too many are waiting to go on.
+const LATE: Duration = Duration::from_millis(3);
+/// How often it is looked how much time is used.
 const LOOK: Duration = Duration::from_millis(20);
 /// Refusals per core and [`LOOK`] when there is none: 1,000 a second, some 2 % of a core.
 const REFUSALS: u32 = 20;
@@ -90,8 +93,9 @@ struct Spare {
 }
 
 impl Spare {
-    /// Whether one more may be refused. `cpu_time` is what the process has used, of `cores` cores.
-    fn take(&mut self, now: Instant, cores: u32, cpu_time: impl Fn() -> Duration) -> bool {
+    /// Whether one more may be refused. `cpu_time` is what the process has used, of `cores` cores; `late` is how long after
+    /// its time whoever asks has been woken.
+    fn take(&mut self, now: Instant, late: Duration, cores: u32, cpu_time: impl Fn() -> Duration) -> bool {
         let age = self.looked.map(|(at, _)| now - at);
         if age.is_none_or(|age| age >= LOOK) {
             let used = cpu_time();
@@ -104,6 +108,9 @@ impl Spare {
             };
             self.left = busy.then_some(REFUSALS * cores);
             self.looked = Some((now, used));
+        }
+        if late > LATE {
+            self.left.get_or_insert(REFUSALS * cores);
         }
         match &mut self.left {
             None => true,
@@ -238,13 +245,16 @@ impl Admission {
             Err(None) => return Err(self.refuse()),
             Err(Some(called)) => called,
         };
-        if let Ok(Ok(turn)) = timeout(self.wait, &mut called).await {
+        let due = Instant::now() + self.wait;
+        if let Ok(Ok(turn)) = timeout_at(due, &mut called).await {
             return Ok(turn);
         }
         let refused = {
             let mut state = self.state();
             self.call_in(&mut state);
-            state.spare.take(Instant::now(), self.cores, self.cpu_time)
+            let now = Instant::now();
+            // The clock has a grain of one millisecond, and rounds up.
+            state.spare.take(now, now - due, self.cores, self.cpu_time)
         };
         while !refused {
             match timeout(HOLD, &mut called).await {
@@ -273,4 +283,174 @@ impl Admission {
 fn cpu_time() -> Duration {
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(used.tv_sec.unsigned_abs(), used.tv_nsec.try_into().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::{task::JoinHandle, time::advance};
+
+    const WAIT: Duration = Duration::from_millis(30);
+
+    fn idle() -> Duration {
+        Duration::ZERO
+    }
+
+    /// As if every core had been in use since the start.
+    fn flat_out() -> Duration {
+        static BEGAN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        // Far more than can have passed: what counts is the rise from look to look.
+        BEGAN.get_or_init(std::time::Instant::now).elapsed() * 1_000_000
+    }
+
+    fn admission(requests: usize, cpu_time: fn() -> Duration) -> Arc<Admission> {
+        let limits = Limits { requests, requests_wait: WAIT, ..Limits::default() };
+        Admission::measured_by(&limits, cpu_time)
+    }
+
+    async fn turn(admission: &Arc<Admission>) -> Turn {
+        admission.enter().await.unwrap()
+    }
+
+    /// Stands in line in a task of its own, and has taken its place when this returns.
+    async fn in_line(admission: &Arc<Admission>) -> JoinHandle<Result<Turn, Overloaded>> {
+        let before = admission.in_line();
+        let entering = Arc::clone(admission);
+        let task = tokio::spawn(async move { entering.enter().await });
+        while admission.in_line() == before {
+            tokio::task::yield_now().await;
+        }
+        task
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f73_only_so_many_are_in_work_and_the_next_is_called_in_its_order() {
+        let admission = admission(2, idle);
+        let (first, second) = (turn(&admission).await, turn(&admission).await);
+        let third = in_line(&admission).await;
+        let fourth = in_line(&admission).await;
+        assert_eq!((admission.in_work(), admission.in_line()), (2, 2));
+        drop(first);
+        let third = third.await.unwrap().unwrap();
+        assert!(!fourth.is_finished());
+        drop(second);
+        let fourth = fourth.await.unwrap().unwrap();
+        assert_eq!((admission.in_work(), admission.in_line()), (2, 0));
+        drop((third, fourth));
+        assert_eq!((admission.in_work(), admission.refused_total()), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f72_whoever_waits_too_long_is_refused_within_50_ms_and_a_place_that_frees_is_for_the_next() {
+        let admission = admission(1, idle);
+        let busy = turn(&admission).await;
+        let began = Instant::now();
+        assert_eq!(admission.enter().await.unwrap_err(), Overloaded);
+        let waited = began.elapsed();
+        assert!((WAIT..Duration::from_millis(50)).contains(&waited), "{waited:?}");
+        let next = in_line(&admission).await;
+        drop(busy);
+        drop(next.await.unwrap().unwrap());
+        assert_eq!((admission.in_work(), admission.in_line(), admission.refused_total()), (0, 0, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f72_without_time_to_spare_few_are_refused_and_the_others_keep_their_places() {
+        let admission = admission(1, flat_out);
+        let busy = turn(&admission).await;
+        let few = usize::try_from(REFUSALS * admission.cores).unwrap();
+        // The first look has nothing to compare with.
+        assert!(admission.enter().await.is_err());
+        advance(LOOK).await;
+        let mut waiting = Vec::new();
+        for _ in 0..few + 10 {
+            waiting.push(in_line(&admission).await);
+        }
+        advance(WAIT).await;
+        while admission.refused_total() < 1 + few as u64 {
+            tokio::task::yield_now().await;
+        }
+        advance(Duration::from_millis(1)).await;
+        assert_eq!((admission.in_line(), admission.refused_total()), (10, 1 + few as u64));
+        drop(busy);
+        let (mut served, mut refused) = (0, 0);
+        for task in waiting {
+            match task.await.unwrap() {
+                Ok(_) => served += 1,
+                Err(Overloaded) => refused += 1,
+            }
+        }
+        assert_eq!((served, refused), (10, few));
+    }
+
+    #[test]
+    fn f72_there_is_time_to_spare_unless_most_of_it_is_used_or_the_clock_is_late() {
+        let began = Instant::now();
+        let ms = Duration::from_millis;
+        let free = |spare: &Spare| spare.left.is_none();
+        let mut spare = Spare::default();
+        assert!(spare.take(began, ms(0), 2, || ms(5_000)) && free(&spare), "nothing to compare with");
+        assert!(spare.take(began + ms(20), ms(0), 2, || ms(5_030)) && free(&spare), "30 of 40 ms");
+        assert!(spare.take(began + ms(40), ms(0), 2, || ms(5_061)) && !free(&spare), "31 of 40 ms");
+        for _ in 1..2 * REFUSALS {
+            assert!(spare.take(began + ms(59), ms(0), 2, || ms(0)));
+        }
+        assert!(!spare.take(began + ms(59), ms(0), 2, || ms(0)));
+        assert!(spare.take(began + ms(60), ms(0), 2, || ms(5_062)) && free(&spare));
+        assert!(spare.take(began + ms(61), LATE, 2, || ms(0)) && free(&spare));
+        assert!(spare.take(began + ms(61), LATE + ms(1), 2, || ms(0)) && !free(&spare));
+        assert!(spare.take(began + ms(300), ms(0), 2, || ms(9_999)) && free(&spare), "that was long ago");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_something_else_does_not_keep_others_out_for_long() {
+        let admission = admission(1, idle);
+        let stuck = turn(&admission).await;
+        advance(HOLD * 2).await;
+        let other = turn(&admission).await;
+        assert_eq!(admission.in_work(), 1);
+        drop(stuck);
+        assert_eq!(admission.in_work(), 1, "it had been forgotten, and gives nothing back");
+        drop(other);
+        assert_eq!(admission.in_work(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_not_refused_is_called_in_even_if_nobody_else_comes_by() {
+        let admission = admission(1, flat_out);
+        let began = Instant::now();
+        let _stuck = turn(&admission).await;
+        let waiting = in_line(&admission).await;
+        advance(WAIT - Duration::from_millis(1)).await;
+        admission.state().spare = Spare { looked: Some((Instant::now(), flat_out())), left: Some(0) };
+        drop(waiting.await.unwrap().unwrap());
+        assert!(began.elapsed() <= HOLD * 2 + WAIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_in_line_goes_with_whoever_stood_there() {
+        let admission = admission(1, idle);
+        let busy = turn(&admission).await;
+        let gone = in_line(&admission).await;
+        let next = in_line(&admission).await;
+        gone.abort();
+        assert!(gone.await.is_err());
+        assert_eq!(admission.in_line(), 1);
+        drop(busy);
+        drop(next.await.unwrap().unwrap());
+        assert_eq!((admission.in_work(), admission.refused_total()), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f73_the_line_has_an_end() {
+        let admission = admission(1, idle);
+        let _busy = turn(&admission).await;
+        let places: Vec<_> = (0..LINE_MAX).map(|_| admission.queue().unwrap_err().unwrap()).collect();
+        assert!(admission.queue().unwrap_err().is_none());
+        let began = Instant::now();
+        assert!(admission.enter().await.is_err());
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        drop(places);
+        assert!(admission.queue().unwrap_err().is_some(), "those who have gone take no place");
+    }
 }

@@ -76,14 +76,18 @@ impl Server {
     /// `serve` with a configuration that listens on a free port.
     pub fn serve(config: &Path) -> Self {
         let mut command = countersign(&["serve", "--config"]);
-        Self::start(command.arg(config), |line| {
-            let line: Value = serde_json::from_str(line).ok()?;
-            (line["message"] == "serving").then(|| line["address"].as_str().unwrap().to_owned())
-        })
+        Self::start(command.arg(config), Self::serving)
     }
 
-    fn start(command: &mut Command, address_in: impl Fn(&str) -> Option<String>) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+    /// The address in a line of `serve`.
+    pub fn serving(line: &str) -> Option<String> {
+        let line: Value = serde_json::from_str(line).ok()?;
+        (line["message"] == "serving").then(|| line["address"].as_str().unwrap().to_owned())
+    }
+
+    /// Runs a command that serves; `address_in` finds the address in what it prints.
+    pub fn start(command: &mut Command, address_in: impl Fn(&str) -> Option<String>) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let (tell, lines) = channel();
         let out = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {
@@ -110,6 +114,18 @@ impl Server {
                 return line;
             }
         }
+    }
+
+    /// Lets no file of the process grow beyond a size in bytes.
+    pub fn limit_files_to(&self, bytes: u64) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let limit = rustix::process::Rlimit { current: Some(bytes), maximum: None };
+        rustix::process::prlimit(Some(pid), rustix::process::Resource::Fsize, limit).unwrap();
+    }
+
+    /// What it wrote to standard error, if that was piped. To be called after its end.
+    pub fn complaint(&mut self) -> String {
+        std::io::read_to_string(self.child.stderr.take().unwrap()).unwrap()
     }
 
     /// Sends a signal.
