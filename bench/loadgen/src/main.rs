@@ -12,7 +12,8 @@
 //!   --open RATE      instead: arrivals at a fixed rate (per second, or 5x the peak measured first)
 //!   --op challenge   what arrives: enroll or challenge
 //!   --seconds 10     for how long
-//!   --sockets 1280   connections at most; more than the server's queue is long, or nothing is refused
+//!   --rounds 3       in so many parts, with the peak measured anew between them
+//!   --sockets 1280   connections at most; no more requests than that are ever under way
 //!   --idempotency    a fresh Idempotency-Key with each POST
 //!   --folder DIR     where the disk is probed: the server's data folder          (the temporary folder)
 //!   --name NAME      what to call the server in the output

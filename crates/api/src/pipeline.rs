@@ -206,7 +206,7 @@ async fn serve(
         Found::Nothing => return Err(fault::no_route(parts.method.as_str(), parts.uri.path()).into()),
     };
     // Before anything is looked at: what is refused must cost next to nothing.
-    let _turn = server.admission.enter().await?;
+    let _turn = server.admission.enter()?;
     let app = &server.app;
     let caller = &*who.insert(admitted(app, route, &parts.headers)?);
     let body = if route.method == Method::POST { inbound.read(&parts.headers).await? } else { Bytes::new() };

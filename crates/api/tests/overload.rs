@@ -78,7 +78,7 @@ fn enrolling(server: &Arc<TestServer>) -> JoinHandle<Answered> {
 }
 
 #[tokio::test]
-async fn f72_while_the_store_stands_still_a_request_beyond_the_bound_is_told_503_within_50_ms() {
+async fn f72_while_the_store_stands_still_a_request_beyond_the_bound_is_told_503_at_once() {
     let seen = Refused::default();
     let limits = Limits { requests: 4, ..Limits::default() };
     let server = Arc::new(TestServer::start_within(Hooks::new(seen.clone()), &limits).await);
@@ -94,7 +94,7 @@ async fn f72_while_the_store_stands_still_a_request_beyond_the_bound_is_told_503
         server.call_as(None, "GET", "/auth/factors/x", "").await,
     ];
     answers.iter().for_each(assert_busy);
-    assert!(began.elapsed() < Duration::from_millis(2 * 50), "{:?}", began.elapsed());
+    assert_eq!(began.elapsed(), Duration::ZERO);
     assert_eq!(seen.0.load(SeqCst), 2, "they are counted like all others");
     // What costs nothing is answered whatever the load.
     assert_eq!(server.call("GET", "/openapi.json", "").await.status, 200);

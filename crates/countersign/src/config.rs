@@ -124,7 +124,6 @@ impl Config {
             ("log", format!("{format}, {}", self.log_level)),
             ("limits.connections", self.limits.connections.to_string()),
             ("limits.requests", self.limits.requests.to_string()),
-            ("limits.requests_wait_ms", self.limits.requests_wait.as_millis().to_string()),
             ("limits.request_seconds", self.limits.request.as_secs().to_string()),
             ("limits.idle_seconds", self.limits.idle.as_secs().to_string()),
             ("limits.drain_seconds", self.limits.drain.as_secs().to_string()),
@@ -148,9 +147,6 @@ fn limits(table: &LimitsTable) -> Limits {
     set(&mut limits.write_stall, table.write_stall_seconds);
     set(&mut limits.drain, table.drain_seconds);
     limits.lame_duck = limits.lame_duck.min(limits.drain);
-    if let Some(millis) = table.requests_wait_ms {
-        limits.requests_wait = Duration::from_millis(millis.into());
-    }
     limits.requests = table.requests.unwrap_or(limits.requests);
     limits.connections = table.connections.unwrap_or(limits.connections);
     limits.head_bytes = table.head_bytes.unwrap_or(limits.head_bytes);
@@ -184,7 +180,7 @@ mod tests {
             ("COUNTERSIGN_LISTEN", "[::1]:2"),
             ("COUNTERSIGN_LOG_LEVEL", "debug"),
             ("COUNTERSIGN_LIMITS_CONNECTIONS", "7"),
-            ("COUNTERSIGN_LIMITS_REQUESTS_WAIT_MS", "8"),
+            ("COUNTERSIGN_LIMITS_REQUESTS", "8"),
             ("COUNTERSIGN_MASTER_KEY", "of another's business"),
             ("COUNTERSIGN_LISTNE", "x"),
             ("COUNTERSIGN_METRICS_LISTEN", ""),
@@ -192,7 +188,7 @@ mod tests {
         let config = of(text, &variables).unwrap();
         assert_eq!((config.listen.to_string().as_str(), config.log_level.as_str()), ("[::1]:2", "debug"));
         assert_eq!(config.limits.connections, 7);
-        assert_eq!(config.limits.requests_wait, Duration::from_millis(8));
+        assert_eq!(config.limits.requests, 8);
         assert_eq!(config.unknown_variables().collect::<Vec<_>>(), ["COUNTERSIGN_LISTNE"]);
     }
 
@@ -210,11 +206,7 @@ mod tests {
             ("data = '/d'\n[log]\nformat = 'xml'", &[], &["line 3", "xml", "json", "text"]),
             ("data = '/d'\n[log]\nlevel = 'info,='", &[], &["log.level", "debug"]),
             ("data = '/d'\n[limits]\nidle_seconds = 0", &[], &["limits.idle_seconds", "1 ms to 1 hour"]),
-            (
-                "data = '/d'\n[limits]\nrequests_wait_ms = 0",
-                &[],
-                &["limits.requests_wait_ms", "1 ms to 1 hour"],
-            ),
+            ("data = '/d'\n[limits]\nrequests = 0", &[], &["limits.requests", "1 to 100,000"]),
             ("data = '/d'", &[("COUNTERSIGN_LISTEN", "4100")], &["COUNTERSIGN_LISTEN", "127.0.0.1:4100"]),
             ("data = '/d'", &[("COUNTERSIGN_LIMITS_HEADERS", "many")], &["COUNTERSIGN_LIMITS_HEADERS"]),
         ];

@@ -60,6 +60,8 @@ pub(crate) async fn serve(
     let address = listener.address();
     let shutdown = Shutdown::new();
     let app = house.app.clone();
+    let namer = app.clone();
+    let listener = listener.with_request_ids(move || api::extend::request_id(&namer));
     let counted = Arc::new(Metrics::new());
     let gauges = Arc::new(Gauges::default());
     let worker = Worker::new(app.clone(), sender);

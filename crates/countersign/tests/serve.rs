@@ -130,7 +130,6 @@ fn metrics_have_a_listener_of_their_own() {
         "store_commit_duration_seconds_bucket{le=\"+Inf\"}",
         "store_queue_depth ",
         "requests_in_work 0",
-        "requests_in_line 0",
         "requests_shed_total 0",
         "outbox_age_seconds",
         "verdicts_total",
@@ -213,8 +212,9 @@ fn a_store_that_can_no_longer_be_trusted_ends_the_process_with_1_and_a_line_that
     let mut server = Server::start(&mut command, Server::serving);
     let (factor, _) = server.enroll(&key);
     server.limit_files_to(0);
-    let (status, answer) = server.call("POST", &format!("/auth/factors/{factor}/challenge"), &key, "");
-    assert_eq!((status, answer["code"].as_str()), (503, Some("service_unavailable")), "no verdict, no cause");
+    // Told 503, or nothing if the end comes first; never that it was done.
+    let answer = server.try_call("POST", &format!("/auth/factors/{factor}/challenge"), &key, "");
+    assert!(answer.is_none_or(|(status, _)| status == 503));
     let line = server.line(|line| line.contains("can no longer be trusted"));
     assert!(line.contains("ERROR") && line.contains("COMMIT failed"), "{line}");
     assert_eq!(server.end(), Some(1));

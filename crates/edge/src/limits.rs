@@ -36,11 +36,8 @@ pub struct Limits {
     pub linger: Duration,
     /// At most so many bytes are thrown away while lingering. Default 256 KiB.
     pub linger_bytes: usize,
-    /// Requests worked on at once, 1 to 100,000; see [`Admission`](crate::Admission). Default 256.
+    /// Requests in work at once, 1 to 100,000; one more is told 503, see [`Admission`](crate::Admission). Default 1,000.
     pub requests: usize,
-    /// How long a request stands in line before it may be refused, 1 ms to 1 hour. Default 30 ms, so that a refusal is there
-    /// within 50 ms.
-    pub requests_wait: Duration,
     /// Size of a request's head (HTTP/1.1) and of the read buffer, 8 KiB to 1 MiB. Default 16 KiB; beyond it 431.
     pub head_bytes: usize,
     /// Header fields in a request, 1 to 100 (the parser's own bound). Default 64; beyond it 431.
@@ -84,8 +81,7 @@ impl Default for Limits {
             write_stall: Duration::from_secs(30),
             linger: Duration::from_secs(1),
             linger_bytes: 256 * 1024,
-            requests: 256,
-            requests_wait: Duration::from_millis(30),
+            requests: 1000,
             head_bytes: 16 * 1024,
             headers: 64,
             h2_streams: 128,
@@ -126,7 +122,6 @@ impl Limits {
             ("request", self.request),
             ("write_stall", self.write_stall),
             ("linger", self.linger),
-            ("requests_wait", self.requests_wait),
             ("h2_ping_interval", self.h2_ping_interval),
             ("h2_ping_timeout", self.h2_ping_timeout),
             ("refusal_wait", self.refusal_wait),

@@ -49,7 +49,6 @@ pub(super) struct LimitsTable {
     pub(super) write_stall_seconds: Option<u32>,
     pub(super) drain_seconds: Option<u32>,
     pub(super) requests: Option<usize>,
-    pub(super) requests_wait_ms: Option<u32>,
     pub(super) head_bytes: Option<usize>,
     pub(super) headers: Option<usize>,
 }
@@ -61,7 +60,6 @@ impl LimitsTable {
             "tls_handshake" | "first_byte" | "head" | "idle" | "request" | "write_stall" | "drain" => {
                 format!("{limit}_seconds")
             }
-            "requests_wait" => "requests_wait_ms".into(),
             _ => limit.to_owned(),
         }
     }

@@ -24,7 +24,6 @@ fn read<T: FromStr>(to: &mut Option<T>, value: &str, wanted: &str) -> Result<boo
 pub(super) fn overlay(file: &mut FileConfig, name: &str, value: &str) -> Result<bool, String> {
     const ADDRESS: &str = "an address and port such as 127.0.0.1:4100";
     const SECONDS: &str = "a whole number of seconds";
-    const MILLISECONDS: &str = "a whole number of milliseconds";
     const NUMBER: &str = "a whole number";
     const PATH: &str = "a path";
     let FileConfig { tls, log, limits, .. } = file;
@@ -47,7 +46,6 @@ pub(super) fn overlay(file: &mut FileConfig, name: &str, value: &str) -> Result<
         "COUNTERSIGN_LIMITS_WRITE_STALL_SECONDS" => read(&mut limits.write_stall_seconds, value, SECONDS),
         "COUNTERSIGN_LIMITS_DRAIN_SECONDS" => read(&mut limits.drain_seconds, value, SECONDS),
         "COUNTERSIGN_LIMITS_REQUESTS" => read(&mut limits.requests, value, NUMBER),
-        "COUNTERSIGN_LIMITS_REQUESTS_WAIT_MS" => read(&mut limits.requests_wait_ms, value, MILLISECONDS),
         "COUNTERSIGN_LIMITS_HEAD_BYTES" => read(&mut limits.head_bytes, value, NUMBER),
         "COUNTERSIGN_LIMITS_HEADERS" => read(&mut limits.headers, value, NUMBER),
         _ => Ok(false),

@@ -16,8 +16,7 @@ use tracing_appender::non_blocking::ErrorCounter;
 /// The format that `encode` writes.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The route `/metrics` over what is counted here and what the store, the line, the listener and the log
-/// keep.
+/// The route `/metrics` over what is counted here and what the store, the listener and the log keep.
 pub(crate) fn router(
     metrics: Arc<Metrics>,
     engine: Sqlite,

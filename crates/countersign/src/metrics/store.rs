@@ -1,4 +1,4 @@
-//! Figures that others keep, read when the page is asked for: the store's writer, the line, the listener, the log.
+//! Figures that others keep, read when the page is asked for: the store's writer, the listener, the log.
 
 use super::read;
 use edge::{Admission, Gauges};
@@ -69,7 +69,6 @@ impl Collector for Figures {
         commits.encode_histogram::<NoLabelSet>(seconds, read(&figures.commits), &buckets, None)?;
         let admission = &self.admission;
         gauge(out, "requests_in_work", "Requests worked on now", admission.in_work() as u64)?;
-        gauge(out, "requests_in_line", "Requests waiting to be worked on", admission.in_line() as u64)?;
         let help = "Requests refused because there was more to do than could be done";
         counter(out, "requests_shed", help, admission.refused_total())?;
         let gauges = &self.gauges;
