@@ -9,6 +9,7 @@ use super::{
 };
 use crate::statement::Statement;
 use std::collections::HashMap;
+use tokio::task::AbortHandle;
 use tokio_postgres::{Client, Statement as Prepared, types::Type};
 
 /// What is set on every connection.
@@ -28,6 +29,7 @@ pub(super) struct Connection {
     client: Client,
     prepared: HashMap<(&'static str, Form), Prepared>,
     texts: HashMap<&'static str, Prepared>,
+    wire: AbortHandle,
 }
 
 impl Connection {
@@ -46,14 +48,16 @@ impl Connection {
 
     async fn open_unbounded(options: &Options) -> Result<Self, tokio_postgres::Error> {
         let (client, wire) = options.config.connect(options.tls.clone()).await?;
-        tokio::spawn(async move {
+        let wire = tokio::spawn(async move {
             // Whoever uses the connection learns that it is gone.
             if let Err(e) = wire.await {
                 tracing::debug!("a connection to PostgreSQL ended: {e}");
             }
         });
-        client.batch_execute(SET_UP).await?;
-        Ok(Self { client, prepared: HashMap::new(), texts: HashMap::new() })
+        let wire = wire.abort_handle();
+        let connection = Self { client, prepared: HashMap::new(), texts: HashMap::new(), wire };
+        connection.client.batch_execute(SET_UP).await?;
+        Ok(connection)
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -94,5 +98,12 @@ impl Connection {
         let prepared = prepared.map_err(|e| Broken::by_statement(text, &e))?;
         self.texts.insert(text, prepared.clone());
         Ok(prepared)
+    }
+}
+
+impl Drop for Connection {
+    /// Without a word to the server: the driver would first wait for what is on the way, with a silent one for ever.
+    fn drop(&mut self) {
+        self.wire.abort();
     }
 }
