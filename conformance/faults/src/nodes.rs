@@ -1,6 +1,8 @@
 //! The nodes of a run: one on the embedded store, two on a PostgreSQL of the run's own.
 use crate::{
+    caller::{Caller, Guess, this_step},
     front::Front,
+    history::{Journal, Outcome},
     postgres::{self, Postgres},
     run::{Run, Store},
     server::{Plan, Server},
@@ -64,11 +66,15 @@ impl Nodes {
         }
     }
 
-    /// Waits until every node is ready, and returns how long that took.
+    /// Waits until every node is ready and lets somebody log in, and returns how long that took.
     ///
     /// # Errors
-    /// One sentence if one ends, or is not ready within `limit`.
-    pub(crate) async fn ready(&mut self, limit: Duration) -> Result<Duration, String> {
+    /// One sentence if one ends, or does not do so within `limit`.
+    pub(crate) async fn work_again(
+        &mut self,
+        journal: &Arc<Journal>,
+        limit: Duration,
+    ) -> Result<Duration, String> {
         let begun = std::time::Instant::now();
         self.still_there()?;
         for plan in &self.plans {
@@ -78,7 +84,20 @@ impl Nodes {
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
+            let mut caller = Caller::new(&plan.front()?, journal, limit);
+            while log_in(&mut caller).await != Some(Outcome::Verdict(true)) {
+                if begun.elapsed() > limit {
+                    return Err(format!("nobody could log in at a node within {} s", limit.as_secs()));
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
         }
         Ok(begun.elapsed())
     }
+}
+
+async fn log_in(caller: &mut Caller) -> Option<Outcome> {
+    let factor = caller.enroll().await??;
+    let challenge = caller.open(&factor).await??;
+    caller.verify(&factor, &challenge, Guess::Right(this_step())).await
 }

@@ -41,12 +41,14 @@ pub(crate) async fn run(run: &Run, cycles: u64, planted: bool) -> Result<String,
             tokio::time::sleep(Duration::from_millis(20 + dice.below(60))).await;
             let fault = match (planted, cycle, strike) {
                 (true, ..) => Fault::LieOfCommit,
-                (_, 0, 0) => Fault::SilentCommit,
-                (_, 0, 1) => Fault::Silence(Way::Up, some_bytes(&mut dice)),
-                (_, 0, 2) => Fault::Silence(Way::Down, some_bytes(&mut dice)),
+                (_, 0, 0) => Fault::Silence(Way::Up, some_bytes(&mut dice)),
+                (_, 0, 1) => Fault::Silence(Way::Down, some_bytes(&mut dice)),
+                (_, 0, _) => Fault::SilentCommit,
                 _ => any(&mut dice),
             };
-            let Some(proxy) = dice.pick(&proxies) else { break };
+            // The silent ones all of one node: more than its batches at once.
+            let some = proxies.get(usize::from(cycle == 0)..).unwrap_or_default();
+            let Some(proxy) = dice.pick(some) else { break };
             if proxy.strike(fault, Duration::from_secs(2)).await {
                 let name = format!("{fault:?}");
                 let kind = name.split('(').next().unwrap_or_default().to_owned();
@@ -56,7 +58,7 @@ pub(crate) async fn run(run: &Run, cycles: u64, planted: bool) -> Result<String,
         tokio::time::sleep(Duration::from_millis(50)).await;
         let factors = load.stop().await?;
         nodes.still_there()?;
-        nodes.ready(PATIENCE).await?;
+        nodes.work_again(&journal, PATIENCE).await?;
         witness.look(&front, &journal, &mut dice, factors).await?;
         if planted || !witness.clean(run, &format!("cycle {cycle}")) {
             break;

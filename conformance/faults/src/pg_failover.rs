@@ -95,7 +95,7 @@ async fn fail_over(
     tokio::time::sleep(Duration::from_millis(300)).await;
     let mut factors = load.stop().await?;
     factors.extend(first);
-    nodes.still_there()?;
+    nodes.work_again(journal, PATIENCE).await?;
     witness.look(&front, journal, dice, factors).await?;
     Ok(took)
 }

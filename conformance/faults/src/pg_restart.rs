@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 const CALLERS: (u64, usize) = (8, 400);
 /// Longer than a node may take to give up on a database that does not answer.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Both nodes are ready by then after PostgreSQL is.
+/// Both nodes let somebody log in by then after PostgreSQL is.
 const READY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Crashes it `cycles` times.
@@ -37,7 +37,7 @@ pub(crate) async fn run(run: &Run, cycles: u64) -> Result<String, String> {
         }
         tokio::time::sleep(Duration::from_micros(dice.below(500_000))).await;
         postgres.go_on(&[]).await?;
-        back.push(nodes.ready(READY_WITHIN).await?);
+        back.push(nodes.work_again(&journal, READY_WITHIN).await?);
         tokio::time::sleep(Duration::from_millis(100)).await;
         let factors = load.stop().await?;
         nodes.still_there()?;
@@ -47,7 +47,7 @@ pub(crate) async fn run(run: &Run, cycles: u64) -> Result<String, String> {
         }
     }
     let line = format!(
-        "pg-restart: {cycles} cycles, seed {}; {witness}; both nodes ready again after max {:.0} ms",
+        "pg-restart: {cycles} cycles, seed {}; {witness}; logged in at both nodes again after max {:.0} ms",
         run.seed,
         back.quantile_ms(1.0)
     );
