@@ -33,6 +33,7 @@ mod model;
 mod nodes;
 mod pg_cut;
 mod pg_failover;
+mod pg_limits;
 mod pg_restart;
 mod planted;
 mod postgres;
@@ -159,6 +160,7 @@ fn against_the_binary(command: &str, args: &Args) -> Ended {
             "pg-restart" => pg_restart::run(&run, cycles).await,
             "pg-cut" => pg_cut::run(&run, cycles, args.has("planted")).await,
             "pg-failover" => pg_failover::run(&run, cycles, args.has("planted")).await,
+            "pg-limits" => pg_limits::run(&run).await,
             "timing" => timing::run(&run, rounds, samples).await,
             _ => sigterm::run(&run, cycles).await,
         }
