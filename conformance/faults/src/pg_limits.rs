@@ -1,4 +1,5 @@
-//! What PostgreSQL cannot give: an answer at the start, a free connection, room on its disk (fault 9). A node refuses or
+//! What PostgreSQL cannot give: an answer at the start, a free connection, a standby to wait for, room
+//! on its disk (fault 9). A node refuses or
 //! answers with 503, stays, and goes on when it is there again.
 use crate::{
     dice::Dice,
@@ -25,11 +26,15 @@ pub(crate) async fn run(run: &Run) -> Result<String, String> {
     nobody_there(run).await?;
     let journal = Arc::new(Journal::create(&run.folder.join("history.jsonl")).map_err(|e| e.to_string())?);
     let no_connection = no_free_connection(run, &journal).await.map_err(|e| format!("pool: {e}"))?;
+    let no_standby = no_standby(run, &journal).await.map_err(|e| format!("no standby: {e}"))?;
     let small = match Small::mount(run.folder.join("small")) {
         Some(small) => format!("disk full: {}", disk_full(run, &journal, &small).await?),
         None => "disk full: not tried, as only root may mount a small file system".to_owned(),
     };
-    Ok(format!("pg-limits: seed {}; nobody there: refused; pool: {no_connection}; {small}", run.seed))
+    Ok(format!(
+        "pg-limits: seed {}; nobody there: refused; pool: {no_connection}; no standby: {no_standby}; {small}",
+        run.seed
+    ))
 }
 
 /// Without its database a node does not start, and says why in a line.
@@ -54,6 +59,27 @@ async fn no_free_connection(run: &Run, journal: &Arc<Journal>) -> Result<String,
     let hold = "BEGIN; LOCK TABLE factor IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(6); COMMIT";
     let hold = async || postgres.sql("faults", hold).await.map(drop);
     watched(run, journal, &mut nodes, hold, async || Ok(())).await
+}
+
+/// COMMIT waits for a standby that is not there: what a node has given up comes about when it is waited for no longer.
+async fn no_standby(run: &Run, journal: &Arc<Journal>) -> Result<String, String> {
+    let postgres = Postgres::start(&run.folder.join("waiting"), &[]).await?;
+    postgres.database("faults").await?;
+    let at = url(&[postgres.port], "faults", "");
+    let mut nodes = Nodes::on(run, "standby-", [at.clone(), at]).await?;
+    let wait_for = async |standby: &str| {
+        postgres
+            .sql("postgres", &format!("ALTER SYSTEM SET synchronous_standby_names = '{standby}'"))
+            .await?;
+        postgres.sql("postgres", "SELECT pg_reload_conf()").await
+    };
+    let away = async || {
+        wait_for("nobody").await?;
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        Ok(())
+    };
+    let back = async || wait_for("").await.map(drop);
+    watched(run, journal, &mut nodes, away, back).await
 }
 
 /// No byte is left where PostgreSQL writes; then there is room again.
