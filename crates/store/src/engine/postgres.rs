@@ -4,6 +4,7 @@
 mod broken;
 mod calls;
 mod connection;
+pub(crate) mod copying;
 mod desk;
 mod job;
 mod lane;

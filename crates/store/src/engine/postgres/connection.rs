@@ -10,7 +10,7 @@ use super::{
 use crate::statement::Statement;
 use std::collections::HashMap;
 use tokio::task::AbortHandle;
-use tokio_postgres::{Client, Statement as Prepared, types::Type};
+use tokio_postgres::{Client, SimpleQueryMessage, Statement as Prepared, types::Type};
 
 /// What is set on every connection.
 ///
@@ -23,6 +23,10 @@ const SET_UP: &str =
     SET lock_timeout = '4s'; SET statement_timeout = '20s'; SET idle_in_transaction_session_timeout = '10s';
     SELECT set_config('synchronous_commit', 'on', false)
         WHERE current_setting('synchronous_commit') IN ('off', 'local');";
+
+/// The name of the lock that a copy of the database holds alone and nodes share, as long as they are connected: so neither
+/// begins beside the other. Two numbers, the second for the schema, of which there may be several in a database.
+const NODES: &str = "(1129539438, hashtext(coalesce(current_schema(), '')))";
 
 /// One connection. It is used by one transaction at a time.
 pub(super) struct Connection {
@@ -44,6 +48,29 @@ impl Connection {
             Ok(opened) => opened.map_err(|e| reason(&e)),
             Err(_) => Err(format!("no answer within {} s", limit.as_secs())),
         }
+    }
+
+    /// Connects as a node, unless the database is being copied.
+    ///
+    /// # Errors
+    /// Why not, in a line without a password.
+    pub(super) async fn open_as_node(options: &Options) -> Result<Self, String> {
+        let connection = Self::open(options).await?;
+        match connection.try_lock("pg_try_advisory_lock_shared").await {
+            Ok(true) => Ok(connection),
+            Ok(false) => Err("the database is being copied".into()),
+            Err(e) => Err(reason(&e)),
+        }
+    }
+
+    /// Keeps nodes from connecting while this connection lives. Answers `false` if one is connected.
+    pub(super) async fn keep_nodes_out(&self) -> Result<bool, tokio_postgres::Error> {
+        self.try_lock("pg_try_advisory_lock").await
+    }
+
+    async fn try_lock(&self, how: &str) -> Result<bool, tokio_postgres::Error> {
+        let told = self.client.simple_query(&format!("SELECT {how}{NODES}")).await?;
+        Ok(told.iter().any(|m| matches!(m, SimpleQueryMessage::Row(row) if row.get(0) == Some("t"))))
     }
 
     async fn open_unbounded(options: &Options) -> Result<Self, tokio_postgres::Error> {
