@@ -1,5 +1,6 @@
 //! What is counted, and the page that shows it. Every handle is made once; a request only adds to it.
 
+mod deliveries;
 mod page;
 mod store;
 
@@ -45,6 +46,7 @@ pub(crate) struct Metrics {
     wrong: [Counter; 3],
     locks: Counter,
     outbox_age: Gauge<f64, AtomicU64>,
+    deliveries: Arc<deliveries::Deliveries>,
 }
 
 impl Metrics {
@@ -72,7 +74,23 @@ impl Metrics {
         let outbox_age = Gauge::default();
         let help = "Age of the oldest message whose outcome is not known";
         registry.register_with_unit("outbox_age", help, Unit::Seconds, outbox_age.clone());
-        Self { registry, requests, latency, routes: RwLock::default(), right, wrong, locks, outbox_age }
+        let deliveries = Arc::new(deliveries::Deliveries::register(&mut registry));
+        Self {
+            registry,
+            requests,
+            latency,
+            routes: RwLock::default(),
+            right,
+            wrong,
+            locks,
+            outbox_age,
+            deliveries,
+        }
+    }
+
+    /// What hears of messages.
+    pub(crate) fn deliveries(&self) -> Arc<deliveries::Deliveries> {
+        Arc::clone(&self.deliveries)
     }
 
     /// Sets the age of the oldest message owed, in milliseconds.

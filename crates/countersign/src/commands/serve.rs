@@ -9,7 +9,7 @@ use crate::{
 };
 use app::{ClockGuard, Options};
 use axum::Router;
-use delivery::NoSender;
+use delivery::{NoSender, Routing};
 use std::{path::PathBuf, sync::Arc};
 
 /// Runs it until stopped.
@@ -36,5 +36,5 @@ pub(super) async fn run(file: PathBuf, database: Option<String>) -> anyhow::Resu
         dropped_lines: Some(logs.dropped.clone()),
     };
     let announce = |address| tracing::info!(%address, "serving");
-    serve(house, plan, Arc::new(NoSender), |_, _| Router::new(), announce).await
+    serve(house, plan, Routing::only("none", Arc::new(NoSender)), |_, _| Router::new(), announce).await
 }
