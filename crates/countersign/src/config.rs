@@ -2,10 +2,11 @@
 
 mod database;
 mod file;
+mod providers;
 mod traces;
 mod variables;
 
-use crate::{logs::Format, traces::Settings as Traces, usage::wrong};
+use crate::{logs::Format, providers::Providers, traces::Settings as Traces, usage::wrong};
 pub(crate) use database::database;
 use edge::{Limits, TlsFiles};
 use file::{FileConfig, LimitsTable};
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) traces: Option<Traces>,
     /// The listener's bounds.
     pub(crate) limits: Limits,
+    /// Who sends text messages.
+    pub(crate) providers: Providers,
     unknown_variables: Vec<String>,
 }
 
@@ -105,6 +108,12 @@ impl Config {
             Ok(traces) => traces,
             Err((name, problem)) => return wrong(format!("{path}: `{name}` {problem}")),
         };
+        let providers = match providers::providers(file.providers, file.routing) {
+            Ok(providers) => providers,
+            Err(problem) => return wrong(format!("{path}: {problem}")),
+        };
+        // A provider's secret may well be in a variable that begins as ours do.
+        unknown_variables.retain(|name| !providers.reads(name));
         let limits = limits(&file.limits);
         if let Err(e) = limits.validate() {
             let key = LimitsTable::key_of(e.name);
@@ -121,6 +130,7 @@ impl Config {
             log_level,
             traces,
             limits,
+            providers,
             unknown_variables,
         })
     }
@@ -153,6 +163,7 @@ impl Config {
         };
         let (traces, ratio) =
             self.traces.as_ref().map(|t| (t.url.clone(), t.sample_ratio.to_string())).unzip();
+        let (providers, routing) = self.providers.explain();
         let lines = [
             ("listen", self.listen.to_string()),
             ("data", self.data.display().to_string()),
@@ -162,6 +173,8 @@ impl Config {
             ("log", format!("{format}, {}", self.log_level)),
             ("traces.endpoint", or_off(traces)),
             ("traces.sample_ratio", or_off(ratio)),
+            ("providers", providers),
+            ("routing.sms", routing),
             ("limits.connections", self.limits.connections.to_string()),
             ("limits.requests", self.limits.requests.to_string()),
             ("limits.requests_wait_ms", self.limits.requests_wait.as_millis().to_string()),
@@ -254,6 +267,60 @@ mod tests {
             of("[traces]\nendpoint = 'http://[::1]:1/a'", &[("COUNTERSIGN_TRACES_SAMPLE_RATIO", "0")]),
             Some(("http://[::1]:1/a/v1/traces".into(), 0.0))
         );
+    }
+
+    #[test]
+    fn providers_are_asked_in_the_order_of_the_file_unless_routing_says_otherwise() {
+        let twilio = "[[providers]]\nname = 'tw'\nkind = 'twilio'\naccount = 'AC1'\nfrom = '+15005550006'\n\
+                      secret_env = 'COUNTERSIGN_TW'\n";
+        let vonage = "[[providers]]\nname = 'vo'\nkind = 'vonage'\nkey = 'k'\nfrom = 'Us'\nsecret_file = '/s'\n\
+                      concurrency = 4\ntimeout_ms = 5000\n";
+        let http = "[[providers]]\nname = 'gw'\nkind = 'http'\nurl = 'https://h/{{to}}?t={{text}}'\n\
+                    answer = { pointer = '/s', accepted = ['ok'] }\n";
+        let explained = |rest: &str| {
+            let text = format!("data = '/d'\n{twilio}{vonage}{http}{rest}");
+            let config = of(&text, &[("COUNTERSIGN_TW", "secret"), ("COUNTERSIGN_TV", "x")]).unwrap();
+            assert_eq!(config.unknown_variables().collect::<Vec<_>>(), ["COUNTERSIGN_TV"]);
+            assert!(!format!("{config:?}").contains("secret\""), "only where the secret is, is known");
+            config.providers.explain()
+        };
+        let names = "tw (twilio), vo (vonage), gw (http)";
+        assert_eq!(explained(""), (names.into(), "default: tw, vo, gw".into()));
+        let routing = "[routing]\nretry_seconds = 0\n[routing.sms]\ndefault = ['gw']\n'+44' = ['vo', 'tw']";
+        assert_eq!(explained(routing), (names.into(), "+44: vo, tw; default: gw".into()));
+        assert!(of("data = '/d'", &[]).unwrap().explain().contains("no text message is sent"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_provider_is_named() {
+        let twilio = "name = 'tw'\nkind = 'twilio'\naccount = 'AC1'\nsecret_env = 'X'\n";
+        let good = format!("{twilio}from = 'Us'\n");
+        let cases: [(&str, &str); 19] = [
+            ("name = 'tw'\nkind = 'twillio'", "twillio"),
+            ("name = 'T w'\nkind = 'vonage'", "T w"),
+            ("kind = 'vonage'", "name"),
+            ("name = 'vo'\nkind = 'vonage'\nsecret_env = 'X'\nfrom = 'Us'", "`key` is missing"),
+            ("name = 'vo'\nkind = 'vonage'\nkey = 'k'\nfrom = 'Us'", "`secret_file` or `secret_env`"),
+            ("{twilio}", "one of `from` and `messaging_service`"),
+            ("{good}messaging_service = 'MG1'", "one of `from` and `messaging_service`"),
+            ("{good}secret_file = '/x'", "both `secret_file` and `secret_env`"),
+            ("{good}url = 'https://h'", "`url` is no key of kind twilio"),
+            ("{good}froom = 'x'", "froom"),
+            ("{good}concurrency = 0", "`concurrency` must be 1 to 1000"),
+            ("{good}timeout_ms = 30000", "`timeout_ms` must be 500 to 25000"),
+            ("{good}[[providers]]\n{good}", "two with the name tw"),
+            ("{good}[routing]\nretry = 1", "retry"),
+            ("{good}[routing]\naside_after = 0", "`aside_after`"),
+            ("{good}[routing.sms]\ndefault = ['other']", "no provider \"other\""),
+            ("{good}[routing.sms]\ndefault = []", "at least one"),
+            ("{good}[routing.sms]\n44 = ['tw']", "routing.sms.44"),
+            ("{good}[routing.sms]\ndefault = ['tw', 'tw']", "twice"),
+        ];
+        for (text, named) in cases {
+            let text = text.replace("{good}", &good).replace("{twilio}", twilio);
+            let said = of(&format!("data = '/d'\n[[providers]]\n{text}"), &[]).unwrap_err();
+            assert!(said.contains(named), "{named:?} is not in {said:?}");
+        }
     }
 
     #[test]
