@@ -27,7 +27,7 @@ fn base(url: &str) -> Options {
 }
 
 fn made(options: Options) -> Result<Generic, String> {
-    Generic::new(options, Duration::from_millis(500), None)
+    Generic::new(options, Duration::from_secs(20), None)
 }
 
 #[tokio::test]

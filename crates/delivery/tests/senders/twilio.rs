@@ -90,7 +90,7 @@ fn sender(url: &str, key: Option<&str>, from: From) -> Twilio {
         secret: Credential::new(SECRET).unwrap(),
         from,
     };
-    Twilio::new(options, Duration::from_millis(500), None).unwrap()
+    Twilio::new(options, Duration::from_secs(20), None).unwrap()
 }
 
 fn number() -> From {

@@ -58,7 +58,7 @@ fn sender(url: &str, secret: &str) -> Vonage {
         secret: Credential::new(secret).unwrap(),
         from: "Example & Co".into(),
     };
-    Vonage::new(options, Duration::from_millis(500), None).unwrap()
+    Vonage::new(options, Duration::from_secs(20), None).unwrap()
 }
 
 #[tokio::test]
