@@ -166,3 +166,67 @@ fn rule(table: AnswerTable) -> Rule {
     let AnswerTable { pointer, accepted, not_sent, rejected_number } = table;
     Rule { pointer, accepted, not_sent, rejected_number }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    fn of(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+        let variables = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        Config::of(text, "c.toml", variables).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn providers_are_asked_in_the_order_of_the_file_unless_routing_says_otherwise() {
+        let twilio = "[[providers]]\nname = 'tw'\nkind = 'twilio'\naccount = 'AC1'\nfrom = '+15005550006'\n\
+                      secret_env = 'COUNTERSIGN_TW'\n";
+        let vonage = "[[providers]]\nname = 'vo'\nkind = 'vonage'\nkey = 'k'\nfrom = 'Us'\nsecret_file = '/s'\n\
+                      concurrency = 4\ntimeout_ms = 5000\n";
+        let http = "[[providers]]\nname = 'gw'\nkind = 'http'\nurl = 'https://h/{{to}}?t={{text}}'\n\
+                    answer = { pointer = '/s', accepted = ['ok'] }\n";
+        let explained = |rest: &str| {
+            let text = format!("data = '/d'\n{twilio}{vonage}{http}{rest}");
+            let config = of(&text, &[("COUNTERSIGN_TW", "secret"), ("COUNTERSIGN_TV", "x")]).unwrap();
+            assert_eq!(config.unknown_variables().collect::<Vec<_>>(), ["COUNTERSIGN_TV"]);
+            assert!(!format!("{config:?}").contains("secret\""), "only where the secret is, is known");
+            config.providers.explain()
+        };
+        let names = "tw (twilio), vo (vonage), gw (http)";
+        assert_eq!(explained(""), (names.into(), "default: tw, vo, gw".into()));
+        let routing = "[routing]\nretry_seconds = 0\n[routing.sms]\ndefault = ['gw']\n'+44' = ['vo', 'tw']";
+        assert_eq!(explained(routing), (names.into(), "+44: vo, tw; default: gw".into()));
+        assert!(of("data = '/d'", &[]).unwrap().explain().contains("no text message is sent"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_provider_is_named() {
+        let twilio = "name = 'tw'\nkind = 'twilio'\naccount = 'AC1'\nsecret_env = 'X'\n";
+        let good = format!("{twilio}from = 'Us'\n");
+        let cases: [(&str, &str); 19] = [
+            ("name = 'tw'\nkind = 'twillio'", "twillio"),
+            ("name = 'T w'\nkind = 'vonage'", "T w"),
+            ("kind = 'vonage'", "name"),
+            ("name = 'vo'\nkind = 'vonage'\nsecret_env = 'X'\nfrom = 'Us'", "`key` is missing"),
+            ("name = 'vo'\nkind = 'vonage'\nkey = 'k'\nfrom = 'Us'", "`secret_file` or `secret_env`"),
+            ("{twilio}", "one of `from` and `messaging_service`"),
+            ("{good}messaging_service = 'MG1'", "one of `from` and `messaging_service`"),
+            ("{good}secret_file = '/x'", "both `secret_file` and `secret_env`"),
+            ("{good}url = 'https://h'", "`url` is no key of kind twilio"),
+            ("{good}froom = 'x'", "froom"),
+            ("{good}concurrency = 0", "`concurrency` must be 1 to 1000"),
+            ("{good}timeout_ms = 30000", "`timeout_ms` must be 500 to 25000"),
+            ("{good}[[providers]]\n{good}", "two with the name tw"),
+            ("{good}[routing]\nretry = 1", "retry"),
+            ("{good}[routing]\naside_after = 0", "`aside_after`"),
+            ("{good}[routing.sms]\ndefault = ['other']", "no provider \"other\""),
+            ("{good}[routing.sms]\ndefault = []", "at least one"),
+            ("{good}[routing.sms]\n44 = ['tw']", "routing.sms.44"),
+            ("{good}[routing.sms]\ndefault = ['tw', 'tw']", "twice"),
+        ];
+        for (text, named) in cases {
+            let text = text.replace("{good}", &good).replace("{twilio}", twilio);
+            let said = of(&format!("data = '/d'\n[[providers]]\n{text}"), &[]).unwrap_err();
+            assert!(said.contains(named), "{named:?} is not in {said:?}");
+        }
+    }
+}
