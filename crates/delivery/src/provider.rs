@@ -69,16 +69,19 @@ impl Provider {
         };
         let sent = ended.unwrap_or_else(|_| Sent::unknown("no answer"));
         match &sent {
-            Sent::Unknown(_) | Sent::Not(Hindrance::Busy, _) if !slow => self.failed(sent.word(), false),
             Sent::Not(Hindrance::Unusable, _) => self.failed(sent.word(), true),
-            Sent::Accepted(_) | Sent::RejectedNumber(_) | Sent::Not(Hindrance::Declined, _) if !slow => {
-                if self.breaker.worked() {
-                    tracing::info!(provider = self.name, "works again");
-                }
-            }
-            _ => {}
+            // Counted already.
+            _ if slow => {}
+            Sent::Unknown(_) | Sent::Not(Hindrance::Busy, _) => self.failed(sent.word(), false),
+            Sent::Accepted(_) | Sent::RejectedNumber(_) | Sent::Not(Hindrance::Declined, _) => self.worked(),
         }
         sent
+    }
+
+    fn worked(&self) {
+        if self.breaker.worked() {
+            tracing::info!(provider = self.name, "works again");
+        }
     }
 
     fn failed(&self, why: &'static str, at_once: bool) {

@@ -246,7 +246,7 @@ async fn w11_fault_14_only_what_surely_was_not_sent_goes_to_the_next_provider() 
         (Sent::Not(Hindrance::Unusable, cause()), Accepted, 1),
     ] {
         let world = world().await;
-        let (one, two) = (Script::of(&[first.clone()]), Script::of(&[]));
+        let (one, two) = (Script::of(std::slice::from_ref(&first)), Script::of(&[]));
         let worker = world.routed(&[&one, &two], Duration::ZERO);
         assert_eq!(world.send(&worker).await, Some(outcome), "{first:?}");
         assert_eq!((one.asked(), two.asked()), (1, second_asked), "{first:?}");
