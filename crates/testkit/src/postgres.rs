@@ -4,6 +4,10 @@
 //! after the last, however that ended. It keeps its data durable as a real one does. `COUNTERSIGN_TEST_POSTGRES` names
 //! another server to use instead: a URL whose user may create databases.
 
+mod own;
+
+pub use own::OwnServer;
+
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -134,7 +138,8 @@ fn script(text: &str, base: &Path, bin: &Path, log: &Path) -> Command {
 }
 
 /// The newest of Debian's PostgreSQL.
-fn binaries() -> PathBuf {
+#[must_use]
+pub fn binaries() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let versions = versions.filter_map(|entry| {
         let version: u32 = entry.file_name().to_str()?.parse().ok()?;

@@ -17,6 +17,7 @@ mod rounds;
 mod texts;
 mod tls;
 mod transact;
+mod wire;
 
 pub use lane::{BATCH_MAX, QUEUE_MAX};
 pub use open_error::OpenError;

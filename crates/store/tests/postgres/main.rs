@@ -10,3 +10,4 @@ mod laws;
 mod nodes;
 mod opening;
 mod schema;
+mod unconfirmed;

@@ -3,7 +3,7 @@
 use super::{
     broken::Broken,
     calls::{Go, run},
-    connection::Connection,
+    connection::{Connection, Unconfirmed},
     desk::{Ask, Reply},
     job::Job,
     pool::Pool,
@@ -152,24 +152,21 @@ impl Transactions {
         }
         let figures = self.pool.figures();
         let begun = Instant::now();
-        let committed = timeout(COMMIT_MAX, connection.client().batch_execute("COMMIT")).await;
+        let committed = timeout(COMMIT_MAX, connection.commit()).await;
         figures.committed(begun.elapsed());
-        match committed {
-            Ok(Ok(())) => Ok(done.put_off),
-            Err(_) => {
-                figures.failed_commits.fetch_add(1, Relaxed);
-                Err(Broken::Unknown(silent()))
-            }
-            Ok(Err(e)) => {
-                figures.failed_commits.fetch_add(1, Relaxed);
-                Err(match Broken::by_statement("COMMIT", &e) {
-                    again @ Broken::Again(_) => again,
-                    other => Broken::Unknown(Failure::Busy(match other.into_failure() {
-                        Failure::Busy(text) | Failure::Internal(text) => text,
-                    })),
-                })
-            }
-        }
+        let broken = match committed {
+            Ok(Ok(())) => return Ok(done.put_off),
+            Err(_) => Broken::Unknown(silent()),
+            Ok(Err(Unconfirmed::Warning(text))) => Broken::Unknown(Failure::busy(format!("COMMIT: {text}"))),
+            Ok(Err(Unconfirmed::Error(e))) => match Broken::by_statement("COMMIT", &e) {
+                again @ Broken::Again(_) => again,
+                other => Broken::Unknown(Failure::Busy(match other.into_failure() {
+                    Failure::Busy(text) | Failure::Internal(text) => text,
+                })),
+            },
+        };
+        figures.failed_commits.fetch_add(1, Relaxed);
+        Err(broken)
     }
 
     /// The entries with their places in the trail, whose end is locked from here to the commit.
