@@ -92,6 +92,15 @@ impl Store {
         }
     }
 
+    /// Waits until keys, settings, environments or data keys may have changed, here or on another node. Nobody but this
+    /// process changes the embedded store: there it waits for ever.
+    pub async fn changed(&self) {
+        match self {
+            Self::Sqlite(_) => std::future::pending().await,
+            Self::Postgres(engine) => engine.changed().await,
+        }
+    }
+
     /// Whether the store can still be trusted.
     #[must_use]
     pub fn is_sound(&self) -> bool {

@@ -136,7 +136,10 @@ impl Server {
         let mut greeting = String::new();
         let mut address = None;
         while address.is_none() {
-            let line = lines.recv_timeout(PATIENCE).expect("the server says where it listens");
+            let line = lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|e| {
+                panic!("the server says where it listens: {e}: {}", said.lock().unwrap())
+            });
             address = address_in(&line);
             greeting.push_str(&line);
             greeting.push('\n');

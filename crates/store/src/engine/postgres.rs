@@ -3,6 +3,7 @@
 
 mod broken;
 mod calls;
+mod changes;
 mod connection;
 pub(crate) mod copying;
 mod desk;
@@ -47,6 +48,7 @@ struct Inner {
     transactions: Arc<Transactions>,
     opening: Arc<Lane>,
     answering: Arc<Lane>,
+    changes: changes::Changes,
     /// Steps and queries on their way alone.
     alone: Arc<AtomicUsize>,
 }
@@ -59,10 +61,11 @@ impl Postgres {
     pub async fn open(options: Options, now: Timestamp) -> Result<Self, OpenError> {
         let name = options.name();
         migrate::migrate(&options, &name, now).await?;
+        let changes = changes::Changes::follow(options.clone());
         let pool = Arc::new(pool::Pool::new(options, Arc::new(Figures::default())));
         let transactions = Arc::new(Transactions { pool, ring: OnceLock::new() });
         let (opening, answering) = (Lane::start(&transactions), Lane::start(&transactions));
-        Ok(Self(Arc::new(Inner { name, transactions, opening, answering, alone: Arc::default() })))
+        Ok(Self(Arc::new(Inner { name, transactions, opening, answering, changes, alone: Arc::default() })))
     }
 
     /// Hands over the key ring, from which on events can be chained. Only the first one counts: the key of the trail
@@ -81,6 +84,12 @@ impl Postgres {
     #[must_use]
     pub fn queue_depth(&self) -> usize {
         self.0.opening.depth() + self.0.answering.depth() + self.0.alone.load(Relaxed)
+    }
+
+    /// Waits until another node, or this one, has changed what nodes hold in memory. It may be told once too often; and
+    /// while its connection is lost it tells nothing, so that whoever follows changes has to look now and then too.
+    pub(crate) async fn changed(&self) {
+        self.0.changes.next().await;
     }
 
     /// Hosts and database, without user and password.
@@ -139,6 +148,7 @@ impl Postgres {
     pub fn close(&self) {
         self.0.opening.close();
         self.0.answering.close();
+        self.0.changes.close();
         self.0.transactions.pool.close();
     }
 }

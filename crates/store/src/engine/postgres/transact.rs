@@ -3,6 +3,7 @@
 use super::{
     broken::Broken,
     calls::{Go, run},
+    changes::ANNOUNCE,
     connection::{Connection, Unconfirmed},
     desk::{Ask, Reply},
     job::Job,
@@ -149,6 +150,11 @@ impl Transactions {
             let go = Go { begin: None, names: vec![], locking: false, asks };
             let written = timeout(WRITE_MAX, run(connection, go)).await;
             written.unwrap_or_else(|_| Err(Broken::Lost(silent())))?;
+        }
+        if done.announced {
+            let announced = timeout(WRITE_MAX, connection.client().batch_execute(ANNOUNCE)).await;
+            let announced = announced.map_err(|_| Broken::Lost(silent()))?;
+            announced.map_err(|e| Broken::by_statement(ANNOUNCE, &e))?;
         }
         let figures = self.pool.figures();
         let begun = Instant::now();

@@ -15,7 +15,7 @@ use tokio_postgres::{AsyncMessage, Connection};
 pub(super) struct Heard {
     /// The latest warning, in the server's words.
     warning: Mutex<Option<String>>,
-    /// Told of every notification.
+    /// Told of every notification, and of the end.
     announced: Notify,
 }
 
@@ -25,7 +25,7 @@ impl Heard {
         self.warning.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Waits for a notification, if there has been none since the last time.
+    /// Waits for a notification, if there has been none since the last time, or for the end of the connection.
     pub(super) async fn announced(&self) {
         self.announced.notified().await;
     }
@@ -53,7 +53,12 @@ where
         match message {
             Ok(message) => heard.take_in(message),
             // Whoever uses the connection learns that it is gone.
-            Err(e) => return tracing::debug!("a connection to PostgreSQL ended: {e}"),
+            Err(e) => {
+                tracing::debug!("a connection to PostgreSQL ended: {e}");
+                break;
+            }
         }
     }
+    drop(wire);
+    heard.announced.notify_one();
 }
