@@ -24,6 +24,17 @@ pub enum Store {
     Postgres(postgres::Postgres),
 }
 
+/// A reading of the store's clock between two of another one.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockReading {
+    /// What the other one said before.
+    pub before: Timestamp,
+    /// What the store's said.
+    pub told: Timestamp,
+    /// What the other one said after.
+    pub after: Timestamp,
+}
+
 impl Store {
     /// Opens a PostgreSQL database, migrating it if necessary. Its tasks run on the current runtime.
     ///
@@ -57,6 +68,20 @@ impl Store {
         match self {
             Self::Sqlite(engine) => engine.query(query).await,
             Self::Postgres(engine) => engine.query(query).await,
+        }
+    }
+
+    /// Reads the store's clock between two readings of `clock`. `None` if it is the machine's own.
+    ///
+    /// # Errors
+    /// [`Failure::Busy`] when the store does not answer.
+    pub async fn read_clock(
+        &self,
+        clock: &(dyn Fn() -> Timestamp + Send + Sync),
+    ) -> Result<Option<ClockReading>, Failure> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(engine) => engine.read_clock(clock).await.map(Some),
         }
     }
 

@@ -73,6 +73,11 @@ impl Database {
         Self { server, name }
     }
 
+    /// Runs statements in it.
+    pub fn sql(&self, sql: &str) {
+        run_sql(&self.url(), sql);
+    }
+
     /// Where it is.
     #[must_use]
     pub fn url(&self) -> String {

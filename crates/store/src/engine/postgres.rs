@@ -24,7 +24,7 @@ pub use lane::{BATCH_MAX, QUEUE_MAX};
 pub use open_error::OpenError;
 pub use options::Options;
 
-use super::{Figures, confirmed};
+use super::{ClockReading, Figures, confirmed};
 use crate::{Failure, Query, Step, step::Company, timing};
 use domain::time::Timestamp;
 use job::{Job, of_query, of_step};
@@ -122,6 +122,13 @@ impl Postgres {
         let (job, answer) = of_query(query);
         self.spawn(job, |transactions, job| async move { transactions.read(job).await })?;
         confirmed(answer).await?
+    }
+
+    pub(crate) async fn read_clock(
+        &self,
+        clock: &(dyn Fn() -> Timestamp + Send + Sync),
+    ) -> Result<ClockReading, Failure> {
+        self.0.transactions.read_clock(clock).await
     }
 
     /// Runs a job in a task of its own: who asked may go away, and nothing is cut in half.

@@ -98,6 +98,16 @@ impl Connection {
         &self.client
     }
 
+    /// Milliseconds since 1970 on the server's clock, in one round trip.
+    pub(super) async fn server_time(&self) -> Result<Option<i64>, tokio_postgres::Error> {
+        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+        let told = self.client.simple_query(sql).await?;
+        Ok(told.iter().find_map(|m| match m {
+            SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+            _ => None,
+        }))
+    }
+
     /// Commits. Only what is confirmed without a warning is as durable as the server was told to make it.
     pub(super) async fn commit(&self) -> Result<(), Unconfirmed> {
         self.heard.take_warning();

@@ -7,16 +7,18 @@ use super::{
     connection::{Connection, Unconfirmed},
     desk::{Ask, Reply},
     job::Job,
+    open_error::reason,
     pool::Pool,
     rounds::{Done, Rounds},
 };
 use crate::{
     Failure,
     columns::FromRow,
+    engine::ClockReading,
     statements::{APPEND_EVENT, LAST_EVENT, SET_TRAIL_END, TRAIL_END},
     trail::{ChainEnd, EndRow, Entry, ToldRow, end_to_append_to},
 };
-use domain::event::Event;
+use domain::{event::Event, time::Timestamp};
 use secrets::KeyRing;
 use std::{
     sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
@@ -106,6 +108,31 @@ impl Transactions {
         match self.attempt(std::slice::from_ref(&job), false).await {
             Ok(_) => job.settle(Ok(())),
             Err(broken) => job.settle(Err(broken.into_failure())),
+        }
+    }
+
+    /// What the server's clock says between two readings of another.
+    pub(super) async fn read_clock(
+        &self,
+        clock: &(dyn Fn() -> Timestamp + Send + Sync),
+    ) -> Result<ClockReading, Failure> {
+        let lease = self.pool.lease().await?;
+        let before = clock();
+        let told = timeout(COMMIT_MAX, lease.connection.server_time()).await;
+        let after = clock();
+        match told {
+            Ok(Ok(Some(told))) => {
+                lease.give_back();
+                Ok(ClockReading { before, told: Timestamp::from_millis(told), after })
+            }
+            told => {
+                lease.discard();
+                Err(match told {
+                    Ok(Err(e)) => Failure::busy(format!("the server's clock: {}", reason(&e))),
+                    Ok(_) => Failure::internal("the server's clock says no number"),
+                    Err(_) => silent(),
+                })
+            }
         }
     }
 

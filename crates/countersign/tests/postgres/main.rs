@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod clocks;
+#[path = "../common/mod.rs"]
 mod common;
 
 use common::{Server, code_at, countersign, ended};
