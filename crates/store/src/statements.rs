@@ -171,7 +171,8 @@ catalogue! {
     EVENTS_FROM = "SELECT seq, at, environment_id, kind, actor, factor_id, challenge_id, user_id, detail, mac
         FROM event WHERE seq >= $1 ORDER BY seq LIMIT $2";
 
-    // Readiness: one row, rewritten.
+    // Readiness: one row, rewritten; and read, by whoever only passes through where challenges are opened or answered.
+    LAST_TOUCH = "SELECT at FROM heartbeat WHERE id = 1";
     TOUCH = "INSERT INTO heartbeat (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
 
     // The latest time the store has seen.

@@ -74,7 +74,7 @@ pub fn configured(folder: &Path, more: &str, mode: u32) -> PathBuf {
 /// A server that runs. Killed when dropped.
 pub struct Server {
     child: Child,
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
     said: Arc<Mutex<String>>,
     pub address: SocketAddr,
     /// What it printed before it was ready.
@@ -144,7 +144,7 @@ impl Server {
             greeting.push_str(&line);
             greeting.push('\n');
         }
-        Self { child, lines, said, address: address.unwrap().parse().unwrap(), greeting }
+        Self { child, lines: Mutex::new(lines), said, address: address.unwrap().parse().unwrap(), greeting }
     }
 
     /// Everything it has printed so far, on either stream.
@@ -155,7 +155,7 @@ impl Server {
     /// Lines printed since, until one fits.
     pub fn line(&self, fits: impl Fn(&str) -> bool) -> String {
         loop {
-            let line = self.lines.recv_timeout(PATIENCE).expect("a line that fits");
+            let line = self.lines.lock().unwrap().recv_timeout(PATIENCE).expect("a line that fits");
             if fits(&line) {
                 return line;
             }

@@ -5,6 +5,7 @@
 mod clocks;
 #[path = "../common/mod.rs"]
 mod common;
+mod ready;
 
 use common::{Server, code_at, countersign, ended};
 use rustix::process::Signal;
