@@ -6,6 +6,8 @@ mod clocks;
 #[path = "../common/mod.rs"]
 mod common;
 mod ready;
+mod refused;
+mod restored;
 
 use common::{Server, code_at, countersign, ended};
 use rustix::process::Signal;
