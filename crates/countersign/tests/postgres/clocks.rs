@@ -1,6 +1,6 @@
 //! The clocks of a node and of its database.
 
-use crate::common::{Server, countersign, ended};
+use crate::common::{Server, countersign, ended_soon};
 use crate::{ask, configured};
 use std::{
     net::TcpListener,
@@ -47,7 +47,7 @@ fn fault_12_a_node_whose_clock_is_apart_from_the_databases_refuses_until_they_ag
 
     for (seconds, way) in [(15, "behind"), (-15, "ahead of")] {
         set(&database, seconds);
-        let (code, out, error) = ended(countersign(&["serve", "--config"]).arg(&config));
+        let (code, out, error) = ended_soon(countersign(&["serve", "--config"]).arg(&config));
         assert_eq!((code, out.as_str(), error.lines().count()), (1, "", 1), "{error}");
         assert!(error.contains(&format!("s {way} the database's")) && error.contains("NTP"), "{error}");
     }

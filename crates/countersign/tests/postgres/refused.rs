@@ -1,6 +1,6 @@
 //! Databases that are not to be served: one line that names what is wrong, exit code 1, and nothing changed.
 
-use crate::common::{countersign, ended};
+use crate::common::{countersign, ended_soon};
 use crate::{ask, configured};
 use std::{fs, path::Path};
 use testkit::postgres::{Database, OwnServer};
@@ -8,7 +8,7 @@ use testkit::postgres::{Database, OwnServer};
 /// The line with which a node does not start.
 fn line(folder: &Path, url: &str) -> String {
     let config = configured(folder, "refused", url, "");
-    let (code, out, error) = ended(countersign(&["serve", "--config"]).arg(&config));
+    let (code, out, error) = ended_soon(countersign(&["serve", "--config"]).arg(&config));
     assert_eq!((code, out.as_str(), error.lines().count()), (1, "", 1), "{error}");
     error
 }
