@@ -47,6 +47,7 @@ pub(crate) struct Metrics {
     locks: Counter,
     outbox_age: Gauge<f64, AtomicU64>,
     deliveries: Arc<deliveries::Deliveries>,
+    clock_skew: Gauge<f64, AtomicU64>,
 }
 
 impl Metrics {
@@ -75,22 +76,22 @@ impl Metrics {
         let help = "Age of the oldest message whose outcome is not known";
         registry.register_with_unit("outbox_age", help, Unit::Seconds, outbox_age.clone());
         let deliveries = Arc::new(deliveries::Deliveries::register(&mut registry));
-        Self {
-            registry,
-            requests,
-            latency,
-            routes: RwLock::default(),
-            right,
-            wrong,
-            locks,
-            outbox_age,
-            deliveries,
-        }
+        let clock_skew = Gauge::default();
+        let help = "By how much the database's clock is ahead of this machine's; 0 without a database";
+        registry.register_with_unit("clock_skew", help, Unit::Seconds, clock_skew.clone());
+        let routes = RwLock::default();
+        Self { registry, requests, latency, routes, right, wrong, locks, outbox_age, deliveries, clock_skew }
     }
 
     /// What hears of messages.
     pub(crate) fn deliveries(&self) -> Arc<deliveries::Deliveries> {
         Arc::clone(&self.deliveries)
+    }
+
+    /// Sets by how much the database's clock is ahead, in milliseconds.
+    pub(crate) fn clock_skew(&self, millis: i64) {
+        #[expect(clippy::cast_precision_loss, reason = "a skew in seconds needs no 53 bits")]
+        self.clock_skew.set(millis as f64 / 1000.0);
     }
 
     /// Sets the age of the oldest message owed, in milliseconds.

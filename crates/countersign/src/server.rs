@@ -79,6 +79,7 @@ pub(crate) async fn serve(
     let control = control::listen(&house.path()).context("the control socket cannot be made")?;
     beside.spawn(control.serve(Operator::of(&house)));
     beside.spawn(housekeeping::follow_others(app.clone(), Arc::clone(&house.masters)));
+    beside.spawn(housekeeping::watch_clock(app.clone(), Arc::clone(&counted)));
     beside.spawn(housekeeping::run(app, worker, Arc::clone(&counted)));
     beside.spawn(signals.obey(shutdown.clone(), tls.clone()));
     if let Some(listener) = metrics_listener {

@@ -51,6 +51,22 @@ pub fn ended(command: &mut Command) -> (i32, String, String) {
     (status.code().unwrap_or(-1), text(stdout), text(stderr))
 }
 
+/// The same for one that is not to go on for long. Killed if it does.
+pub fn ended_soon(command: &mut Command) -> (i32, String, String) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if began.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("it goes on: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap_or(-1), text(stdout), text(stderr))
+}
+
 /// What a command answers with `--json`, on a data folder.
 pub fn ask(folder: &Path, args: &[&str]) -> Value {
     let (code, out, error) = ended(countersign(args).arg("--json").arg("--data").arg(folder));
@@ -74,7 +90,7 @@ pub fn configured(folder: &Path, more: &str, mode: u32) -> PathBuf {
 /// A server that runs. Killed when dropped.
 pub struct Server {
     child: Child,
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
     said: Arc<Mutex<String>>,
     pub address: SocketAddr,
     /// What it printed before it was ready.
@@ -136,12 +152,15 @@ impl Server {
         let mut greeting = String::new();
         let mut address = None;
         while address.is_none() {
-            let line = lines.recv_timeout(PATIENCE).expect("the server says where it listens");
+            let line = lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|e| {
+                panic!("the server says where it listens: {e}: {}", said.lock().unwrap())
+            });
             address = address_in(&line);
             greeting.push_str(&line);
             greeting.push('\n');
         }
-        Self { child, lines, said, address: address.unwrap().parse().unwrap(), greeting }
+        Self { child, lines: Mutex::new(lines), said, address: address.unwrap().parse().unwrap(), greeting }
     }
 
     /// Everything it has printed so far, on either stream.
@@ -152,7 +171,7 @@ impl Server {
     /// Lines printed since, until one fits.
     pub fn line(&self, fits: impl Fn(&str) -> bool) -> String {
         loop {
-            let line = self.lines.recv_timeout(PATIENCE).expect("a line that fits");
+            let line = self.lines.lock().unwrap().recv_timeout(PATIENCE).expect("a line that fits");
             if fits(&line) {
                 return line;
             }

@@ -5,8 +5,10 @@
 use countersign_store as store;
 
 mod bench;
+mod changes;
 #[path = "../laws/mod.rs"]
 mod laws;
 mod nodes;
 mod opening;
 mod schema;
+mod unconfirmed;
