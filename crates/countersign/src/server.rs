@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail};
 use api::Hooks;
 use app::App;
 use axum::Router;
-use delivery::{Sender, Worker};
+use delivery::{Routing, Worker};
 use edge::{Admission, Gauges, Limits, Listener, Shutdown, TlsFiles, TlsReloader};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::task::JoinSet;
@@ -49,7 +49,7 @@ fn bind(address: SocketAddr, name: &str) -> anyhow::Result<Listener> {
 pub(crate) async fn serve(
     house: House,
     plan: Plan,
-    sender: Arc<dyn Sender>,
+    routing: Routing,
     extra: impl FnOnce(&App, SocketAddr) -> Router,
     announce: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
@@ -67,7 +67,7 @@ pub(crate) async fn serve(
     let app = house.app.clone();
     let counted = Arc::new(Metrics::new());
     let gauges = Arc::new(Gauges::default());
-    let worker = Worker::new(app.clone(), sender);
+    let worker = Worker::new(app.clone(), routing, counted.deliveries());
     app.dispatch_through(Arc::new(worker.clone()));
 
     let admission = Admission::new(&plan.limits);
