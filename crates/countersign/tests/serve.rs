@@ -17,7 +17,16 @@ use std::{
     path::Path,
     process::Command,
     sync::Arc,
+    time::{Duration, Instant},
 };
+
+/// A key of a new environment.
+fn key_in(config: &Path) -> String {
+    let at = ["--config", config.to_str().unwrap()];
+    assert_eq!(ended(countersign(&["environment", "create", "shop"]).args(at)).0, 0);
+    let made = ended(countersign(&["api-key", "create", "--json"]).args(at)).1;
+    serde_json::from_str::<serde_json::Value>(&made).unwrap()["key"].as_str().unwrap().to_owned()
+}
 
 fn refused(config: &Path) -> String {
     let mut said = Vec::new();
@@ -189,10 +198,7 @@ fn sighup_makes_new_connections_see_the_certificate_as_it_is_now() {
 fn a_store_that_can_no_longer_be_trusted_ends_the_process_with_1_and_a_line_that_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let config = configured(folder.path(), "", 0o600);
-    let at = ["--config", config.to_str().unwrap()];
-    assert_eq!(ended(countersign(&["environment", "create", "shop"]).args(at)).0, 0);
-    let made = ended(countersign(&["api-key", "create", "--json"]).args(at)).1;
-    let key = serde_json::from_str::<serde_json::Value>(&made).unwrap()["key"].as_str().unwrap().to_owned();
+    let key = key_in(&config);
     let mut command = Command::new("sh");
     let script = "trap '' XFSZ; exec \"$0\" serve --config \"$1\"";
     command.args(["-c", script, env!("CARGO_BIN_EXE_countersign")]).arg(&config);
@@ -208,4 +214,42 @@ fn a_store_that_can_no_longer_be_trusted_ends_the_process_with_1_and_a_line_that
     // The next start recovers, and what was answered is there.
     let server = Server::serve(&config);
     assert_eq!(server.call("GET", &format!("/auth/factors/{factor}"), &key, "").0, 200);
+}
+
+/// Fault 15, with those who would hold a stop up: clients that say nothing, that never finish a request, and that take no
+/// answer. None of them costs the process its five seconds.
+#[test]
+fn fault_15_a_stop_ends_the_process_within_5_s_whoever_is_connected() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configured(folder.path(), "", 0o600);
+    let key = key_in(&config);
+    let mut server = Server::serve(&config);
+    let client = |said: &str| {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream.write_all(said.as_bytes()).unwrap();
+        stream
+    };
+    let ask = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut idle = client(ask);
+    assert!(idle.read(&mut [0; 1]).unwrap() == 1, "it has been served, and is kept");
+    let enroll = format!("POST /auth/factors/enroll HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n");
+    let kept = [
+        client(""),
+        client("GET /healthz HT"),
+        client(&format!("{enroll}content-type: application/json\r\ncontent-length: 90\r\n\r\n{{")),
+        // It asks for far more than the buffers of both sides hold, and reads nothing.
+        client(&"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(400)),
+    ];
+    // Behind the others in the order of acceptance: once it is answered, they are being served.
+    assert_eq!(server.call("GET", "/healthz", "", "").0, 200);
+    let began = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.end(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let told = server.said();
+    let stopped = told.lines().find(|line| line.contains("\"stopped\"")).unwrap();
+    let stopped: serde_json::Value = serde_json::from_str(stopped).unwrap();
+    // Only what is under way and does not move is cut: the last two.
+    assert_eq!((&stopped["finished"], &stopped["cut"]), (&3.into(), &2.into()), "{stopped}");
+    drop(kept);
 }
