@@ -18,7 +18,6 @@ use delivery::{Sender, Worker};
 use edge::{Admission, Gauges, Limits, Listener, Shutdown, TlsFiles, TlsReloader};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
-use tracing_appender::non_blocking::ErrorCounter;
 
 /// How long the store may take to finish what waits for its writer, after the listener has drained.
 const CLOSING_WAIT: Duration = Duration::from_millis(500);
@@ -36,7 +35,7 @@ pub(crate) struct Plan {
     /// Where traces go, if anywhere.
     pub(crate) traces: Option<traces::Settings>,
     /// Counts log lines dropped.
-    pub(crate) dropped_lines: Option<ErrorCounter>,
+    pub(crate) dropped_lines: Option<Arc<crate::logs::Lines>>,
 }
 
 fn bind(address: SocketAddr, name: &str) -> anyhow::Result<Listener> {
