@@ -58,10 +58,6 @@ impl PhoneNumber {
     pub fn reveal(&self) -> &str {
         &self.0
     }
-
-    fn digits(&self) -> &str {
-        self.0.strip_prefix('+').unwrap_or(&self.0)
-    }
 }
 
 impl fmt::Debug for PhoneNumber {
@@ -105,7 +101,13 @@ impl Prefix {
     /// How many digits of the number it tells, if the number begins with it: the longest prefix decides.
     #[must_use]
     pub fn digits_matched(&self, number: &PhoneNumber) -> Option<usize> {
-        number.digits().starts_with(&self.0).then_some(self.0.len())
+        self.digits_of(number.reveal())
+    }
+
+    /// The same for as much as is known of a number's beginning, with its `+`.
+    #[must_use]
+    pub fn digits_of(&self, number: &str) -> Option<usize> {
+        number.strip_prefix('+')?.starts_with(&self.0).then_some(self.0.len())
     }
 }
 
