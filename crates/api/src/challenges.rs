@@ -9,7 +9,7 @@ use crate::{
     reply::Reply,
     wire::{ChallengeBody, VerifyBody},
 };
-use app::{OpenedChallenge, Render, Verified};
+use app::{ChallengeRequest, OpenedChallenge, Render, Verified};
 use domain::{
     factor::FactorKind,
     id::{ChallengeId, FactorId},
@@ -20,15 +20,18 @@ use secrets::Submitted;
 use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
 
+/// Whose address a challenge is asked for: an extension, read if it is an address and ignored otherwise (W16).
+const ADDRESS: &str = "ip_address";
+
 /// Route 4.
 pub(crate) async fn open(call: &Call<'_>) -> Result<Reply, Stop> {
-    let fields = call.fields(&["sms_template"], true)?;
+    let fields = call.fields(&["sms_template", ADDRESS], true)?;
     run_open(call, fields, &path::lossy(call.segment)).await
 }
 
 /// Route 8: the id stands in the body, and without one nothing else is looked at.
 pub(crate) async fn open_legacy(call: &Call<'_>) -> Result<Reply, Stop> {
-    let mut fields = call.fields(&["authentication_factor_id", "sms_template"], true)?;
+    let mut fields = call.fields(&["authentication_factor_id", "sms_template", ADDRESS], true)?;
     match fields.required("authentication_factor_id") {
         Some(id) => run_open(call, fields, &id).await,
         None => Err(refusal::refused(&Refusal::Invalid(fields.into_errors()), "").into()),
@@ -40,14 +43,16 @@ async fn run_open(call: &Call<'_>, mut fields: Fields<'_>, id: &str) -> Result<R
         return Err(refusal::refused(&Refusal::FactorNotFound, id).into());
     };
     let template = template(&mut fields);
+    let address = fields.peek(ADDRESS).ok().flatten().and_then(|text| domain::guard::address_of(&text));
     let errors = fields.into_errors();
-    let request = if errors.is_empty() { Ok(()) } else { Err(errors) };
+    let problems = if errors.is_empty() { Ok(()) } else { Err(errors) };
+    let request = ChallengeRequest { template, address, problems };
     let render: Render<OpenedChallenge> = Arc::new(move |result| match result {
         Ok(opened) => created(&ChallengeBody::opened(opened)),
         Err(refused) => refusal::refused(refused, &factor.to_string()),
     });
     let memory = call.memory()?;
-    Ok(call.app.open_challenge(call.caller, factor, template, request, memory, render).await?.into())
+    Ok(call.app.open_challenge(call.caller, factor, request, memory, render).await?.into())
 }
 
 /// The template, or what is wrong with it: which only matters if the factor turns out to be a phone number (W11).

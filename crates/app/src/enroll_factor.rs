@@ -136,6 +136,10 @@ impl App {
             Details::Totp(label) => Some((label.issuer.clone(), label.user.clone())),
             Details::GenericOtp | Details::Sms(_) => None,
         };
+        let for_tests = match &details {
+            Details::Sms(number) => self.rules_of(environment).is_for_tests(number),
+            Details::GenericOtp | Details::Totp(_) => false,
+        };
         let step = EnrollFactor {
             scope: caller.scope(),
             actor: Actor::ApiKey(caller.key().id),
@@ -146,6 +150,7 @@ impl App {
             label,
             sealed,
             factors_max: environment.settings.max_factors_per_user.map(Into::into),
+            for_tests,
             challenge: challenge.map(|(id, expires_at)| FirstChallenge { id, expires_at }),
         };
         let factor = Factor { id, user, details, verified_at: None, budget: Default::default() };

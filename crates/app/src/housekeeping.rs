@@ -46,9 +46,10 @@ impl App {
     /// The store's.
     pub async fn purge_environments(&self) -> Result<(), Failure> {
         let now = self.now()?;
+        let sends_before = now.minus_seconds(self.guards().keep_seconds());
         for environment in &self.index().environments {
             let scope = Scope::of_operator(environment);
-            self.store().step(PurgeSends { scope, before: now.minus_seconds(SPAN_SECONDS) }).await?;
+            self.store().step(PurgeSends { scope, before: sends_before }).await?;
             let Some(age) = environment.settings.purge_unverified_after else { continue };
             let mut after = [0; 16];
             let before = now.minus_seconds(age);

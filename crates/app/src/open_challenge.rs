@@ -6,6 +6,7 @@ use domain::{
     challenge::Limits,
     delivery::DispatchOutcome,
     environment::Environment,
+    event::Actor,
     factor::FactorKind,
     id::{ChallengeId, DeliveryId, FactorId},
     refusal::{FieldError, Refusal},
@@ -14,7 +15,7 @@ use domain::{
 };
 use std::{sync::Arc, time::Duration};
 use store::remembered::Memory;
-use store::steps::open_challenge::{OpenChallenge, OpenPolicy, Opened};
+use store::steps::open_challenge::{Guarded, OpenChallenge, OpenPolicy, Opened};
 use tokio::sync::oneshot;
 
 /// Sends messages that are owed.
@@ -31,6 +32,17 @@ impl Dispatcher for NoDispatcher {
     fn dispatch(&self, _: DeliveryId) -> oneshot::Receiver<DispatchOutcome> {
         oneshot::channel().1
     }
+}
+
+/// What a request for a challenge says beside its factor.
+pub struct ChallengeRequest {
+    /// The template as read, or what is wrong with it: it only matters if the factor is a phone number, so it is judged
+    /// in the step.
+    pub template: Result<Option<SmsTemplate>, Vec<FieldError>>,
+    /// Whose address the caller names, as [`domain::guard::address_of`] reads it.
+    pub address: Option<Vec<u8>>,
+    /// What is wrong with its fields.
+    pub problems: Result<(), Vec<FieldError>>,
 }
 
 /// An opened challenge, as it is shown.
@@ -68,8 +80,7 @@ fn policy_of(environment: &Environment) -> OpenPolicy {
 }
 
 impl App {
-    /// Opens a challenge of a factor. `request` is the template as read, or what is wrong with the request's fields: a
-    /// template only matters if the factor is a phone number, so it is judged in the step.
+    /// Opens a challenge of a factor.
     ///
     /// # Errors
     /// A failure; a refusal is rendered.
@@ -77,8 +88,7 @@ impl App {
         &self,
         caller: &Caller,
         factor: FactorId,
-        template: Result<Option<SmsTemplate>, Vec<FieldError>>,
-        request: Result<(), Vec<FieldError>>,
+        request: ChallengeRequest,
         memory: Option<Memory>,
         render: Render<OpenedChallenge>,
     ) -> Result<Answer, Failure> {
@@ -86,15 +96,23 @@ impl App {
         let (delivery, _) = self.mint()?;
         let wait_ms = caller.environment().settings.sms_wait_ms;
         let id = ChallengeId::from_bytes(id);
+        let guard = Guarded {
+            rules: self.rules_of(caller.environment()),
+            mode: caller.environment().mode,
+            actor: Actor::ApiKey(caller.key().id),
+            address: request.address,
+            noticed: Arc::default(),
+        };
         let step = OpenChallenge {
             scope: caller.scope(),
             now,
             factor,
             id,
             delivery: DeliveryId::from_bytes(delivery),
-            template,
-            request,
+            template: request.template,
+            request: request.problems,
             policy: policy_of(caller.environment()),
+            guard: guard.clone(),
             ring: self.ring(),
             entropy: Arc::clone(self.entropy()),
         };
@@ -115,6 +133,7 @@ impl App {
             Ran::Again(answer) => return Ok(answer),
             Ran::Fresh(result) => result,
         };
+        self.tell(&guard.noticed());
         let Some(delivery) = result.as_ref().ok().and_then(|opened| opened.delivery) else {
             return Ok(render(&result));
         };

@@ -1,6 +1,10 @@
 //! The application: what every use case needs, put together once.
 
-use crate::{ClockGuard, Dispatcher, directory::Index};
+use crate::{
+    ClockGuard, Dispatcher,
+    directory::Index,
+    guard::{GuardWatch, Guards},
+};
 use domain::{id::Minter, time::Timestamp};
 use secrets::{Entropy, KeyRing, KeyRingError, MasterKey};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -45,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) index: RwLock<Arc<Index>>,
     pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) dispatcher: OnceLock<Arc<dyn Dispatcher>>,
+    pub(crate) guards: OnceLock<(Guards, Arc<dyn GuardWatch>)>,
 }
 
 impl App {
@@ -81,6 +86,7 @@ impl App {
             index: RwLock::default(),
             reloading: tokio::sync::Mutex::default(),
             dispatcher: OnceLock::new(),
+            guards: OnceLock::new(),
         }));
         app.reload_directory().await?;
         Ok(app)

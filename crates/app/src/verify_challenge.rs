@@ -71,6 +71,7 @@ impl App {
             challenge,
             submitted,
             limits: limits_of(caller.environment()),
+            rules: self.rules_of(caller.environment()),
             ring: self.ring(),
         };
         let outcome = move |out: &Result<Told, Refusal>| match out {

@@ -2,6 +2,7 @@
 
 mod database;
 mod file;
+mod guard;
 mod providers;
 mod traces;
 mod variables;
@@ -10,6 +11,7 @@ use crate::{logs::Format, providers::Providers, traces::Settings as Traces, usag
 pub(crate) use database::database;
 use edge::{Limits, TlsFiles};
 use file::{FileConfig, LimitsTable};
+pub(crate) use guard::{Guarding, rules_of_file};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -42,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// Who sends text messages.
     pub(crate) providers: Providers,
+    /// What is paid for.
+    pub(crate) guard: Guarding,
     unknown_variables: Vec<String>,
 }
 
@@ -112,6 +116,10 @@ impl Config {
             Ok(providers) => providers,
             Err(problem) => return wrong(format!("{path}: {problem}")),
         };
+        let guard = match file.guard.map(guard::guarding).transpose() {
+            Ok(guard) => guard.unwrap_or_default(),
+            Err(problem) => return wrong(format!("{path}: {problem}")),
+        };
         // A provider's secret may well be in a variable that begins as ours do.
         unknown_variables.retain(|name| !providers.reads(name));
         let limits = limits(&file.limits);
@@ -131,6 +139,7 @@ impl Config {
             traces,
             limits,
             providers,
+            guard,
             unknown_variables,
         })
     }
@@ -175,6 +184,7 @@ impl Config {
             ("traces.sample_ratio", or_off(ratio)),
             ("providers", providers),
             ("routing.sms", routing),
+            ("guard", self.guard.explain()),
             ("limits.connections", self.limits.connections.to_string()),
             ("limits.requests", self.limits.requests.to_string()),
             ("limits.requests_wait_ms", self.limits.requests_wait.as_millis().to_string()),

@@ -75,7 +75,8 @@ impl World {
             assert!(out.is_ok());
             Answer { status: 201, body: Vec::new() }
         });
-        self.app.open_challenge(&caller, self.factor, Ok(None), Ok(()), None, render).await.unwrap();
+        let request = app::ChallengeRequest { template: Ok(None), address: None, problems: Ok(()) };
+        self.app.open_challenge(&caller, self.factor, request, None, render).await.unwrap();
     }
 
     /// How messages ended, as the trail tells it, once there are so many.

@@ -1,6 +1,7 @@
 //! Entries of the audit trail: what happened, to what, by whom. Never a code or a secret.
 
 use crate::{
+    guard::{Country, Rule},
     id::{ApiKeyId, ChallengeId, EnvironmentId, FactorId},
     time::Timestamp,
     user_id::UserId,
@@ -76,6 +77,19 @@ pub enum EventKind {
     UserReset(String),
     /// A message was handed to a sender, with the outcome in one word.
     DeliverySettled(&'static str),
+    /// A rule of the guard said no to a message.
+    GuardHit {
+        /// Which rule.
+        rule: Rule,
+        /// Where the message was to go.
+        country: Country,
+        /// Whether it was refused; else it went out.
+        enforced: bool,
+    },
+    /// A challenge of a test number was opened: nothing is sent for it.
+    TestNumberUsed,
+    /// What a test number brought about.
+    OnTestNumber(Box<Self>),
     /// An environment was created.
     EnvironmentCreated(String),
     /// An API key was created; the text is its hint, never the key.
@@ -113,7 +127,7 @@ pub enum DetailValue {
 impl EventKind {
     /// The event's name in the trail.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::FactorEnrolled(_) => "factor.enrolled",
             Self::FactorDeleted(_) => "factor.deleted",
@@ -126,6 +140,10 @@ impl EventKind {
             Self::UserLocked { .. } => "user.locked",
             Self::UserReset(_) => "user.reset",
             Self::DeliverySettled(_) => "delivery.settled",
+            Self::GuardHit { enforced: true, .. } => "guard.refused",
+            Self::GuardHit { enforced: false, .. } => "guard.noticed",
+            Self::TestNumberUsed => "test_number.used",
+            Self::OnTestNumber(kind) => kind.name(),
             Self::EnvironmentCreated(_) => "environment.created",
             Self::ApiKeyCreated(_) => "api_key.created",
             Self::ApiKeyRevoked(_) => "api_key.revoked",
@@ -162,6 +180,15 @@ impl EventKind {
             }
             Self::UserLocked { until } => vec![("until", Time(*until))],
             Self::DeliverySettled(outcome) => vec![("outcome", Text((*outcome).into()))],
+            Self::GuardHit { rule, country, .. } => {
+                vec![("rule", Text(rule.word().into())), ("country", Text(country.to_string()))]
+            }
+            Self::TestNumberUsed => vec![("test_number", Text("yes".into()))],
+            Self::OnTestNumber(kind) => {
+                let mut detail = kind.detail();
+                detail.push(("test_number", Text("yes".into())));
+                detail
+            }
             Self::EnvironmentCreated(name) => vec![("name", Text(name.clone()))],
             Self::ApiKeyCreated(hint) | Self::ApiKeyRevoked(hint) => vec![("key", Text(hint.clone()))],
             Self::SettingChanged(name, value) => {

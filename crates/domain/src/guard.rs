@@ -4,15 +4,17 @@
 
 mod country;
 mod money;
+mod rehearsal;
 mod rules;
 mod test_numbers;
 
 pub use country::Country;
 pub use money::{Money, Prices};
+pub use rehearsal::{Message, Rehearsal, Report};
 pub use rules::{Caps, Countries, Mode, Ranges, Rule, Rules, Unverified, Velocity};
 pub use test_numbers::{TestNumber, Tested};
 
-use crate::{delivery::refused_until, settings::SmsLimits, time::Timestamp};
+use crate::{delivery::refused_until, refusal::Refusal, settings::SmsLimits, time::Timestamp};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Digits at the end of a number that tell the numbers of one block apart.
@@ -100,6 +102,20 @@ pub struct Hit {
     pub enforced: bool,
     /// When it may say yes again at the earliest, if time alone helps.
     pub until: Option<Timestamp>,
+}
+
+impl Hit {
+    /// What the caller is told: what the contract has for it (W5, W11), and nothing of the rule.
+    #[must_use]
+    pub fn refusal(&self, now: Timestamp) -> Refusal {
+        let seconds = self.until.map(|until| until.seconds_until(now));
+        match self.rule {
+            Rule::EnvironmentCap | Rule::CountryCap => {
+                Refusal::SmsQuotaReached { retry_after: seconds.unwrap_or(1) }
+            }
+            _ => Refusal::SmsRateLimited { retry_after: seconds },
+        }
+    }
 }
 
 impl Rules {

@@ -123,9 +123,33 @@ catalogue! {
         Sharing::name(Subject::Number, 2);
     NTH_LATEST_SEND = "SELECT at FROM sms_send WHERE environment_id = $1 AND at > $2 ORDER BY at DESC LIMIT 1 OFFSET $3",
         Sharing::name(Subject::Quota, 1);
-    COUNT_SEND = "INSERT INTO sms_send (environment_id, number_digest, at, delivery_id) VALUES ($1, $2, $3, $4)",
+    COUNT_SEND = "INSERT INTO sms_send (environment_id, number_digest, at, delivery_id, challenge_id, block_digest, area,
+        country, user_digest, address_digest, segments, micros)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         Sharing::MANY;
+    FIND_SEND = "SELECT at, country, micros FROM sms_send
+        WHERE environment_id = $1 AND number_digest = $2 AND delivery_id = $3 LIMIT 1";
     FORGET_SEND = "DELETE FROM sms_send WHERE environment_id = $1 AND number_digest = $2 AND delivery_id = $3";
+    // What the guard counts. It is read under the lock on the environment's quota, and written before that is let go.
+    RECENT_SENDS_TO_BLOCK = "SELECT at, verified_at FROM sms_send
+        WHERE environment_id = $1 AND block_digest = $2 AND at > $3 ORDER BY at DESC LIMIT $4";
+    RECENT_SENDS_TO_COUNTRY = "SELECT at FROM sms_send
+        WHERE environment_id = $1 AND country = $2 AND at > $3 ORDER BY at DESC LIMIT $4";
+    RECENT_SENDS_TO_USER = "SELECT at FROM sms_send
+        WHERE environment_id = $1 AND user_digest = $2 AND at > $3 ORDER BY at DESC LIMIT $4";
+    RECENT_SENDS_TO_ADDRESS = "SELECT at FROM sms_send
+        WHERE environment_id = $1 AND address_digest = $2 AND at > $3 ORDER BY at DESC LIMIT $4";
+    SPENT_IN_DAY = "SELECT country, micros FROM guard_spend WHERE environment_id = $1 AND day = $2
+        ORDER BY country LIMIT 1000";
+    SPEND = "INSERT INTO guard_spend (environment_id, day, country, micros) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (environment_id, day, country) DO UPDATE SET micros = guard_spend.micros + excluded.micros";
+    REFUND = "UPDATE guard_spend SET micros = micros - $4
+        WHERE environment_id = $1 AND day = $2 AND country = $3 AND micros >= $4";
+    MARK_VERIFIED = "UPDATE sms_send SET verified_at = $4
+        WHERE environment_id = $1 AND number_digest = $2 AND challenge_id = $3",
+        Sharing::MANY;
+    LIST_TRAFFIC = "SELECT at, delivery_id, number_digest, block_digest, area, country, user_digest, address_digest,
+        segments, micros, verified_at FROM sms_send WHERE environment_id = $1 AND at >= $2 ORDER BY at LIMIT $3";
     CREATE_DELIVERY = "INSERT INTO delivery
         (id, environment_id, factor_id, challenge_id, channel, useful_until, state, lease_until, sealed)
         VALUES ($1, $2, $3, $4, $5, $6, 'owed', $7, $8)",
@@ -196,6 +220,7 @@ catalogue! {
         (SELECT seq FROM (SELECT seq, created_at FROM remembered_answer ORDER BY seq LIMIT $2) AS oldest
         WHERE created_at < $1)";
     PURGE_SENDS = "DELETE FROM sms_send WHERE environment_id = $1 AND at < $2";
+    PURGE_SPEND = "DELETE FROM guard_spend WHERE environment_id = $1 AND day < $2";
     PURGE_DELIVERIES = "DELETE FROM delivery WHERE id IN
         (SELECT id FROM delivery WHERE id < $1 AND state = 'settled' ORDER BY id LIMIT $2)";
     UNVERIFIED_FACTORS = "SELECT factor_id FROM factor_guard WHERE environment_id = $1 AND factor_id > $2
@@ -215,6 +240,7 @@ catalogue! {
     ERASE_CHALLENGES = "DELETE FROM challenge WHERE environment_id = $1";
     ERASE_USER_BUDGETS = "DELETE FROM user_budget WHERE environment_id = $1";
     ERASE_SENDS = "DELETE FROM sms_send WHERE environment_id = $1";
+    ERASE_SPEND = "DELETE FROM guard_spend WHERE environment_id = $1";
     ERASE_DELIVERIES = "DELETE FROM delivery WHERE environment_id = $1";
     ERASE_ANSWERS = "DELETE FROM remembered_answer WHERE environment_id = $1";
 }

@@ -26,6 +26,12 @@ fn template() -> Value {
     json!({ "description": description, "examples": ["Your Northwind code is {{code}}."] })
 }
 
+fn address() -> Value {
+    let description =
+        "The user's IP address, for limits of the operator's. Ignored if it is none, or a private one.";
+    json!({ "description": description, "examples": ["198.51.100.7"] })
+}
+
 fn code() -> Value {
     let description = "As the user typed it; spaces and hyphens do not matter.";
     json!({ "type": "string", "minLength": 1, "description": description })
@@ -96,13 +102,19 @@ pub(super) fn schemas() -> Map<String, Value> {
         ),
         (
             "ChallengeFactorRequest",
-            json!({ "type": ["object", "null"], "properties": { "sms_template": template() } }),
+            json!({
+                "type": ["object", "null"],
+                "properties": { "sms_template": template(), "ip_address": address() },
+            }),
         ),
         (
             "LegacyChallengeFactorRequest",
             object(
                 &["authentication_factor_id"],
-                json!({ "authentication_factor_id": id("The factor."), "sms_template": template() }),
+                json!({
+                    "authentication_factor_id": id("The factor."),
+                    "sms_template": template(), "ip_address": address(),
+                }),
             ),
         ),
         ("VerifyChallengeRequest", object(&["code"], json!({ "code": code() }))),

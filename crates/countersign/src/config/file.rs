@@ -1,5 +1,6 @@
 //! The file as it is written. Unknown keys are errors.
 
+pub(super) use super::guard::GuardTable;
 use crate::{logs::Format, providers::Kind};
 use serde::Deserialize;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
@@ -25,6 +26,7 @@ pub(super) struct FileConfig {
     pub(super) providers: Vec<ProviderTable>,
     #[serde(default)]
     pub(super) routing: RoutingTable,
+    pub(super) guard: Option<GuardTable>,
 }
 
 /// `[[providers]]`: the keys of all kinds; which of them a kind has is checked afterwards.

@@ -43,6 +43,12 @@ pub enum Tested<'a> {
 }
 
 impl Rules {
+    /// Whether a number is a test number, also one that is over: what it has brought about stays marked.
+    #[must_use]
+    pub fn is_for_tests(&self, number: &PhoneNumber) -> bool {
+        self.test_numbers.iter().any(|test| test.number == *number)
+    }
+
     /// Looks a number up.
     #[must_use]
     pub fn tested(&self, number: &PhoneNumber, mode: Mode, now: Timestamp) -> Tested<'_> {

@@ -139,8 +139,27 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "sms_send",
-        columns: &[("environment_id", Bytes), ("number_digest", Bytes), ("at", Int), ("delivery_id", Bytes)],
+        columns: &[
+            ("environment_id", Bytes),
+            ("number_digest", Bytes),
+            ("at", Int),
+            ("delivery_id", Bytes),
+            ("challenge_id", Bytes),
+            ("block_digest", Bytes),
+            ("area", Text),
+            ("country", Text),
+            ("user_digest", Bytes),
+            ("address_digest", Bytes),
+            ("segments", Int),
+            ("micros", Int),
+            ("verified_at", Int),
+        ],
         key: 4,
+    },
+    Table {
+        name: "guard_spend",
+        columns: &[("environment_id", Bytes), ("day", Int), ("country", Text), ("micros", Int)],
+        key: 3,
     },
     Table {
         name: "remembered_answer",

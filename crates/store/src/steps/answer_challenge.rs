@@ -1,13 +1,16 @@
 //! Answering a challenge: load, let the rule decide, write what it decided.
 
 use super::{
-    at, event_of_factor, factor_binding, guard_of, kind_of, maybe_at, on_challenge, step_param, user_budget,
-    user_of,
+    at, event_of_factor, factor_binding, guard_of, kind_of, maybe_at, on_challenge,
+    open_challenge::{number_digest, number_of},
+    step_param, user_budget, user_of,
 };
 use crate::{
     Failure, Step, Tx,
     columns::Param,
-    statements::{ACCEPT_ON_FACTOR, CHALLENGE_TO_ANSWER, CHARGE_FACTOR, CHARGE_USER, SPEND_ATTEMPT},
+    statements::{
+        ACCEPT_ON_FACTOR, CHALLENGE_TO_ANSWER, CHARGE_FACTOR, CHARGE_USER, MARK_VERIFIED, SPEND_ATTEMPT,
+    },
     step::{Company, change_one},
 };
 use domain::{
@@ -15,12 +18,15 @@ use domain::{
     environment::Scope,
     event::{Actor, EventKind},
     factor::FactorKind,
+    guard::Rules,
     id::{ChallengeId, FactorId},
+    phone::PhoneNumber,
     refusal::{FieldError, Refusal},
     time::Timestamp,
     user_id::UserId,
 };
 use secrets::{Digest, KeyRing, Submitted, TotpSeed};
+use std::sync::Arc;
 
 /// The step.
 pub struct AnswerChallenge {
@@ -36,6 +42,8 @@ pub struct AnswerChallenge {
     pub submitted: Result<Submitted, Vec<FieldError>>,
     /// The environment's limits.
     pub limits: Limits,
+    /// The environment's guard: whether a text that was verified is counted, and which numbers are for tests.
+    pub rules: Arc<Rules>,
     /// Opens the seed, digests the code.
     pub ring: KeyRing,
 }
@@ -121,7 +129,11 @@ impl Step for AnswerChallenge {
         match answer(&challenge, &guard, budget.as_ref(), &proof, submitted, self.limits, self.now) {
             Err(refusal) => Ok(Err(refusal)),
             Ok(answered) => {
-                self.write(tx, factor, user.as_ref(), &answered).await?;
+                let number = match kind {
+                    FactorKind::Sms => self.counted_number(factor, sealed.as_deref())?,
+                    FactorKind::Totp | FactorKind::GenericOtp => None,
+                };
+                self.write(tx, factor, user.as_ref(), &answered, number.as_ref()).await?;
                 Ok(Ok(Told {
                     valid: matches!(answered.verdict, Verdict::Right(_)),
                     factor,
@@ -170,6 +182,7 @@ impl AnswerChallenge {
         factor: FactorId,
         user: Option<&UserId>,
         answered: &Answered,
+        number: Option<&PhoneNumber>,
     ) -> Result<(), Failure> {
         let environment = self.scope.environment();
         let environment = Param::Bytes(environment.bytes());
@@ -182,7 +195,12 @@ impl AnswerChallenge {
         ];
         change_one(tx, &SPEND_ATTEMPT, &spent).await?;
         match &answered.verdict {
-            Verdict::Right(accepted) => self.accept(tx, factor, accepted, answered).await?,
+            Verdict::Right(accepted) => {
+                self.accept(tx, factor, accepted, answered).await?;
+                if let Some(number) = number.filter(|_| self.rules.counts) {
+                    self.count_verified(tx, number).await?;
+                }
+            }
             Verdict::Wrong(_) => {
                 let budget = answered.guard.budget;
                 let open = answered.guard.open.to_bytes();
@@ -201,11 +219,39 @@ impl AnswerChallenge {
                 }
             }
         }
+        let is_test = number.is_some_and(|number| self.rules.is_for_tests(number));
         for kind in &answered.events {
-            let event = event_of_factor(self.scope, &self.actor, self.now, factor, user, kind.clone());
+            let kind = if is_test { EventKind::OnTestNumber(Box::new(kind.clone())) } else { kind.clone() };
+            let event = event_of_factor(self.scope, &self.actor, self.now, factor, user, kind);
             tx.record(on_challenge(event, challenge.id));
         }
         Ok(())
+    }
+
+    /// The factor's number, if anything depends on it.
+    fn counted_number(
+        &self,
+        factor: FactorId,
+        sealed: Option<&[u8]>,
+    ) -> Result<Option<PhoneNumber>, Failure> {
+        if !self.rules.counts && self.rules.test_numbers.is_empty() {
+            return Ok(None);
+        }
+        let sealed = sealed.ok_or_else(|| Failure::internal("an sms factor has no number"))?;
+        number_of(&self.ring, self.scope.environment(), factor, sealed).map(Some)
+    }
+
+    /// The text of this challenge was no waste. One of before the guard counted is not found.
+    async fn count_verified<T: Tx>(&self, tx: &mut T, number: &PhoneNumber) -> Result<(), Failure> {
+        let environment = self.scope.environment();
+        let digest = number_digest(&self.ring, environment, number);
+        let verified = [
+            Param::Bytes(environment.bytes()),
+            Param::Bytes(digest.as_bytes()),
+            Param::Bytes(self.challenge.bytes()),
+            at(self.now),
+        ];
+        tx.exec(&MARK_VERIFIED, &verified).await.map(drop)
     }
 
     /// Records an acceptance, for which there must be evidence. The statement's own condition keeps the last step from

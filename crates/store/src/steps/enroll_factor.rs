@@ -49,6 +49,8 @@ pub struct EnrollFactor {
     pub sealed: Option<Sealed>,
     /// `max_factors_per_user`, if there is a limit.
     pub factors_max: Option<u32>,
+    /// Whether its number is a test number.
+    pub for_tests: bool,
     /// For route 6.
     pub challenge: Option<FirstChallenge>,
 }
@@ -103,7 +105,10 @@ impl Step for EnrollFactor {
             ];
             change_one(tx, &CREATE_CHALLENGE, &params).await?;
         }
-        let enrolled = EventKind::FactorEnrolled(self.kind.word());
+        let mut enrolled = EventKind::FactorEnrolled(self.kind.word());
+        if self.for_tests {
+            enrolled = EventKind::OnTestNumber(Box::new(enrolled));
+        }
         tx.record(event_of_factor(self.scope, &self.actor, self.now, self.id, self.user.as_ref(), enrolled));
         Ok(Ok(()))
     }

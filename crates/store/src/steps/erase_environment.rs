@@ -4,7 +4,8 @@ use crate::{
     Failure, Step, Tx,
     columns::Param,
     statements::{
-        ERASE_ANSWERS, ERASE_CHALLENGES, ERASE_DELIVERIES, ERASE_FACTORS, ERASE_SENDS, ERASE_USER_BUDGETS,
+        ERASE_ANSWERS, ERASE_CHALLENGES, ERASE_DELIVERIES, ERASE_FACTORS, ERASE_SENDS, ERASE_SPEND,
+        ERASE_USER_BUDGETS,
     },
 };
 use domain::{
@@ -33,6 +34,7 @@ impl Step for EraseEnvironment {
             &ERASE_CHALLENGES,
             &ERASE_USER_BUDGETS,
             &ERASE_SENDS,
+            &ERASE_SPEND,
             &ERASE_DELIVERIES,
             &ERASE_ANSWERS,
         ] {

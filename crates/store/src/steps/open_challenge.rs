@@ -1,11 +1,17 @@
 //! Opening a challenge, with the message it owes if the factor is a phone number.
 
-use super::{at, delivery_binding, factor_binding, guard_of, kind_of, owed_text, user_budget, user_of};
+mod counting;
+
+pub use counting::Guarded;
+
+use super::{
+    at, delivery_binding, factor_binding, guard_of, kind_of, on_challenge, owed_text, user_budget, user_of,
+};
 use crate::{
     Failure, Step, Tx,
     columns::Param,
     statements::{
-        COUNT_SEND, CREATE_CHALLENGE, CREATE_DELIVERY, GUARD_OF_FACTOR, LIST_OPEN_CHALLENGE, NTH_LATEST_SEND,
+        CREATE_CHALLENGE, CREATE_DELIVERY, GUARD_OF_FACTOR, LIST_OPEN_CHALLENGE, NTH_LATEST_SEND,
         RECENT_SENDS_TO_NUMBER,
     },
     step::{Company, change_one},
@@ -14,18 +20,23 @@ use domain::{
     challenge::{Limits, SENT_CODE_LIFETIME_SECONDS, may_be_tried, sent_code_digest},
     delivery::{Channel, LEASE_SECONDS, refused_until},
     environment::Scope,
+    event::EventKind,
     factor::{FactorKind, Guard},
+    guard::Tested,
     id::{ChallengeId, DeliveryId, EnvironmentId, FactorId},
     phone::{PhoneNumber, PrefixRules},
     refusal::{FieldError, Refusal},
+    segments::segments,
     settings::SmsLimits,
     sms_template::SmsTemplate,
     text::echo_value,
     time::Timestamp,
     user_budget::{SPAN_SECONDS, UserBudget},
+    user_id::UserId,
 };
 use secrets::{Code, Digest, Entropy, KeyRing};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// The environment's policy on challenges.
 #[derive(Clone, Debug)]
@@ -62,6 +73,8 @@ pub struct OpenChallenge {
     pub request: Result<(), Vec<FieldError>>,
     /// The environment's policy.
     pub policy: OpenPolicy,
+    /// Its guard.
+    pub guard: Guarded,
     /// Opens the number, seals the message, digests the code.
     pub ring: KeyRing,
     /// For the code and the nonce.
@@ -86,6 +99,36 @@ pub fn number_digest(ring: &KeyRing, environment: EnvironmentId, number: &PhoneN
     ring.digest("sms.number", &[environment.bytes(), number.reveal().as_bytes()])
 }
 
+/// The number in a factor's sealed value.
+pub(super) fn number_of(
+    ring: &KeyRing,
+    environment: EnvironmentId,
+    factor: FactorId,
+    sealed: &[u8],
+) -> Result<PhoneNumber, Failure> {
+    let plain = ring.open_sealed(&factor_binding(environment.bytes(), factor.bytes()), sealed)?;
+    std::str::from_utf8(&plain)
+        .ok()
+        .and_then(|text| PhoneNumber::from_e164_trusted(text.to_owned()))
+        .ok_or_else(|| Failure::internal("a stored phone number is not one"))
+}
+
+/// The phone that a message is asked for.
+struct Asked<'a> {
+    guard: &'a Guard,
+    user: Option<&'a UserId>,
+    budget: Option<&'a UserBudget>,
+    sealed: &'a [u8],
+}
+
+/// What came of asking for one.
+struct Owed {
+    /// Of the code.
+    digest: Digest,
+    /// A test number is sent nothing.
+    is_sent: bool,
+}
+
 impl Step for OpenChallenge {
     type Out = Result<Opened, Refusal>;
 
@@ -94,6 +137,7 @@ impl Step for OpenChallenge {
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Self::Out, Failure> {
         type Row =
             (Option<String>, String, Option<Vec<u8>>, u32, Option<i64>, Option<i64>, Option<i64>, Vec<u8>);
+        self.guard.begin();
         let environment = self.scope.environment();
         let params = [Param::Bytes(self.factor.bytes()), Param::Bytes(environment.bytes())];
         let Some(row) = tx.one::<Row>(&GUARD_OF_FACTOR, &params).await? else {
@@ -124,11 +168,14 @@ impl Step for OpenChallenge {
             }
             FactorKind::Sms => {
                 let sealed = sealed.ok_or_else(|| Failure::internal("an sms factor has no number"))?;
-                let user = user_budget(tx, self.scope, user_of(user)?.as_ref()).await?;
-                match self.owe_message(tx, &guard, user.as_ref(), &sealed, opened.expires_at).await? {
+                let user = user_of(user)?;
+                let budget = user_budget(tx, self.scope, user.as_ref()).await?;
+                let asked =
+                    Asked { guard: &guard, user: user.as_ref(), budget: budget.as_ref(), sealed: &sealed };
+                match self.owe_message(tx, &asked, opened.expires_at).await? {
                     Err(refusal) => return Ok(Err(refusal)),
-                    Ok(digest) => {
-                        opened.delivery = Some(self.delivery);
+                    Ok(Owed { digest, is_sent }) => {
+                        opened.delivery = is_sent.then_some(self.delivery);
                         Some(digest)
                     }
                 }
@@ -158,51 +205,66 @@ impl OpenChallenge {
         change_one(tx, &LIST_OPEN_CHALLENGE, &[factor, environment, Param::Bytes(&open)]).await
     }
 
-    /// Checks what a message needs (W8, W10, W11) and writes that it is owed. Answers the digest of its code.
+    /// Checks what a message needs (W8, W10, W11) and writes that it is owed.
     async fn owe_message<T: Tx>(
         &self,
         tx: &mut T,
-        guard: &Guard,
-        user: Option<&UserBudget>,
-        sealed: &[u8],
+        asked: &Asked<'_>,
         expires_at: Timestamp,
-    ) -> Result<Result<Digest, Refusal>, Failure> {
+    ) -> Result<Result<Owed, Refusal>, Failure> {
         let template = match &self.template {
             Ok(given) => given.as_ref().unwrap_or(&self.policy.default_template),
             Err(problems) => return Ok(Err(Refusal::Invalid(problems.clone()))),
         };
         let environment = self.scope.environment();
-        let plain =
-            self.ring.open_sealed(&factor_binding(environment.bytes(), self.factor.bytes()), sealed)?;
-        let number = std::str::from_utf8(&plain)
-            .ok()
-            .and_then(|text| PhoneNumber::from_e164_trusted(text.to_owned()))
-            .ok_or_else(|| Failure::internal("a stored phone number is not one"))?;
+        let number = number_of(&self.ring, environment, self.factor, asked.sealed)?;
+        let invalid = || Ok(Err(Refusal::InvalidPhoneNumber(echo_value(number.reveal()).into_owned())));
         if !self.policy.prefixes.permits(&number) {
-            return Ok(Err(Refusal::InvalidPhoneNumber(echo_value(number.reveal()).into_owned())));
+            return invalid();
         }
-        match may_be_tried(guard, user, self.policy.limits, self.now) {
+        let tested = self.guard.rules.tested(&number, self.guard.mode, self.now);
+        match tested {
+            Tested::Over => return invalid(),
+            Tested::Yes(_) => {}
+            Tested::No => {
+                if let Some(refusal) = self.judge_number(tx, &number) {
+                    return Ok(Err(refusal));
+                }
+            }
+        }
+        match may_be_tried(asked.guard, asked.budget, self.policy.limits, self.now) {
             Ok(()) => {}
             Err(Refusal::Locked { retry_after }) => {
                 return Ok(Err(Refusal::SmsRateLimited { retry_after: Some(retry_after) }));
             }
             Err(_) => return Ok(Err(Refusal::SmsRateLimited { retry_after: None })),
         }
+        if let Tested::Yes(code) = tested {
+            let event = self.event(asked.user, EventKind::TestNumberUsed);
+            tx.record(on_challenge(event, self.id));
+            let digest = sent_code_digest(&self.ring, self.id, code);
+            return Ok(Ok(Owed { digest, is_sent: false }));
+        }
         let number_digest = number_digest(&self.ring, environment, &number);
         if let Some(refusal) = self.over_limit(tx, &number_digest).await? {
             return Ok(Err(refusal));
         }
         let code = Code::draw(self.entropy.as_ref())?;
-        let text = owed_text(&code, &template.render(code.reveal()));
+        let body = Zeroizing::new(template.render(code.reveal()));
+        let user = asked.user.map(UserId::as_str);
+        let counted = self.guard.rules.counts.then(|| self.counted(&number, user, segments(&body)));
+        if let Some(message) = &counted
+            && let Some(refusal) = self.judge_counts(tx, &number_digest, message).await?
+        {
+            return Ok(Err(refusal));
+        }
         let bound_to = delivery_binding(environment.bytes(), self.delivery.bytes());
+        let text = owed_text(&code, &body);
         let sealed = self.ring.seal(self.entropy.as_ref(), &bound_to, text.as_bytes())?;
-        let environment = Param::Bytes(environment.bytes());
-        let delivery = Param::Bytes(self.delivery.bytes());
-        let send = [environment, Param::Bytes(number_digest.as_bytes()), at(self.now), delivery];
-        change_one(tx, &COUNT_SEND, &send).await?;
+        self.count(tx, &number_digest, counted.as_ref()).await?;
         let owed = [
-            delivery,
-            environment,
+            Param::Bytes(self.delivery.bytes()),
+            Param::Bytes(environment.bytes()),
             Param::Bytes(self.factor.bytes()),
             Param::Bytes(self.id.bytes()),
             Param::Text(Channel::Sms.word()),
@@ -211,7 +273,7 @@ impl OpenChallenge {
             Param::Bytes(&sealed.0),
         ];
         change_one(tx, &CREATE_DELIVERY, &owed).await?;
-        Ok(Ok(sent_code_digest(&self.ring, self.id, &code)))
+        Ok(Ok(Owed { digest: sent_code_digest(&self.ring, self.id, &code), is_sent: true }))
     }
 
     /// The limits of the number, then the quota of the environment.

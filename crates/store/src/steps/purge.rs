@@ -5,13 +5,14 @@ use crate::{
     Failure, Step, Tx,
     columns::Param,
     statements::{
-        FIND_USER_OF_FACTOR, PURGE_ANSWERS, PURGE_CHALLENGES, PURGE_DELIVERIES, PURGE_SENDS,
+        FIND_USER_OF_FACTOR, PURGE_ANSWERS, PURGE_CHALLENGES, PURGE_DELIVERIES, PURGE_SENDS, PURGE_SPEND,
         PURGE_UNVERIFIED_FACTOR, UNVERIFIED_FACTORS,
     },
 };
 use domain::{
     environment::Scope,
     event::{Actor, EventKind},
+    guard::day_of,
     id::FactorId,
     time::Timestamp,
 };
@@ -51,7 +52,7 @@ impl Step for PurgeFinished {
     }
 }
 
-/// Forgets messages that no limit of an environment looks at any more.
+/// Forgets messages that no limit of an environment looks at any more, nor a rehearsal.
 pub struct PurgeSends {
     /// Of which environment.
     pub scope: Scope,
@@ -64,7 +65,9 @@ impl Step for PurgeSends {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<u64, Failure> {
         let environment = self.scope.environment();
-        tx.exec(&PURGE_SENDS, &[Param::Bytes(environment.bytes()), at(self.before)]).await
+        let environment = Param::Bytes(environment.bytes());
+        let days = tx.exec(&PURGE_SPEND, &[environment, Param::Int(day_of(self.before))]).await?;
+        Ok(days + tx.exec(&PURGE_SENDS, &[environment, at(self.before)]).await?)
     }
 }
 

@@ -5,13 +5,14 @@ use crate::{
     Failure, Step, Tx,
     columns::Param,
     statements::{
-        FIND_UNSETTLED_DELIVERY, FORGET_SEND, GUARD_OF_FACTOR, LIST_OPEN_CHALLENGE, SETTLE_DELIVERY,
-        WITHDRAW_CHALLENGE,
+        FIND_SEND, FIND_UNSETTLED_DELIVERY, FORGET_SEND, GUARD_OF_FACTOR, LIST_OPEN_CHALLENGE, REFUND,
+        SETTLE_DELIVERY, WITHDRAW_CHALLENGE,
     },
 };
 use domain::{
     delivery::DispatchOutcome,
     event::{Actor, Event, EventKind},
+    guard::day_of,
     id::{ChallengeId, DeliveryId, EnvironmentId, FactorId},
     phone::PhoneNumber,
     time::Timestamp,
@@ -81,7 +82,14 @@ impl SettleDelivery {
         }
         let number = number_digest(&self.ring, self.environment, &self.to);
         let sent = [environment, Param::Bytes(number.as_bytes()), Param::Bytes(self.delivery.bytes())];
+        let counted = tx.one::<(i64, Option<String>, Option<i64>)>(&FIND_SEND, &sent).await?;
         tx.exec(&FORGET_SEND, &sent).await?;
+        // What was not sent has cost nothing.
+        if let Some((at, Some(country), Some(price))) = counted {
+            let day = day_of(Timestamp::from_millis(at));
+            let refund = [environment, Param::Int(day), Param::Text(&country), Param::Int(price)];
+            tx.exec(&REFUND, &refund).await?;
+        }
         Ok(())
     }
 }

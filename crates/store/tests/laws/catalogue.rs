@@ -4,8 +4,16 @@ use crate::laws::common::House;
 use crate::store::statements::ALL;
 
 /// The tables of tenant data.
-pub(crate) const TENANT: [&str; 7] =
-    ["factor", "factor_guard", "challenge", "user_budget", "delivery", "sms_send", "remembered_answer"];
+pub(crate) const TENANT: [&str; 8] = [
+    "factor",
+    "factor_guard",
+    "challenge",
+    "user_budget",
+    "delivery",
+    "sms_send",
+    "guard_spend",
+    "remembered_answer",
+];
 
 /// Statements that look across environments, and why each may.
 const ACROSS: [(&str, &str); 15] = [

@@ -10,7 +10,7 @@ use crate::store::{
         enroll_factor::EnrollFactor,
         environments::CreateEnvironment,
         factor_binding,
-        open_challenge::{OpenChallenge, OpenPolicy, Opened},
+        open_challenge::{Guarded, OpenChallenge, OpenPolicy, Opened},
     },
     trail::{ChainEnd, ReadTrail, Recorded},
 };
@@ -177,6 +177,7 @@ impl House {
             label: (kind == FactorKind::Totp).then(|| ("Issuer".into(), "ada@example.com".into())),
             sealed: plain.map(|p| self.ring.seal(&SystemEntropy, &bound_to, p).unwrap()),
             factors_max: None,
+            for_tests: false,
             challenge: None,
         };
         self.store.step(step).await.unwrap().unwrap();
@@ -201,6 +202,10 @@ impl House {
         self.enroll(FactorKind::Sms, None, Some(number.reveal().as_bytes()), noon()).await
     }
 
+    pub(crate) async fn phone_of(&self, scope: Scope, user: &str, number: &PhoneNumber) -> FactorId {
+        self.enroll_in(scope, FactorKind::Sms, Some(user), Some(number.reveal().as_bytes()), noon()).await
+    }
+
     pub(crate) fn policy() -> OpenPolicy {
         let settings = Settings::default();
         OpenPolicy {
@@ -223,6 +228,13 @@ impl House {
             template: Ok(None),
             request: Ok(()),
             policy: Self::policy(),
+            guard: Guarded {
+                rules: Arc::default(),
+                mode: Mode::Test,
+                actor: operator(),
+                address: None,
+                noticed: Arc::default(),
+            },
             ring: self.ring.clone(),
             entropy: entropy(),
         }
@@ -255,6 +267,7 @@ impl House {
             challenge,
             submitted: Ok(submitted),
             limits: limits(),
+            rules: Arc::default(),
             ring: self.ring.clone(),
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod batches;
 pub(crate) mod catalogue;
 pub(crate) mod common;
+mod counting;
 mod floor;
 mod guards;
 mod messages;

@@ -10,8 +10,10 @@ use domain::time::Timestamp;
 use tokio_postgres::Client;
 
 /// Number, name, text. The numbers and names are those of the embedded engine's.
-pub(crate) const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "foundation", include_str!("../../../migrations/postgres/0001_foundation.sql"))];
+pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "foundation", include_str!("../../../migrations/postgres/0001_foundation.sql")),
+    (2, "guard", include_str!("../../../migrations/postgres/0002_guard.sql")),
+];
 
 /// The oldest server, as it says so itself.
 const OLDEST: i32 = 150_000;
