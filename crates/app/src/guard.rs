@@ -15,6 +15,8 @@ pub struct Guards {
     pub usual: Arc<Rules>,
     /// By the environment's name.
     pub by_environment: BTreeMap<String, Arc<Rules>>,
+    /// Of all amounts: three letters, or nothing without prices.
+    pub currency: String,
     /// How long messages are kept for rehearsals, in days; at least for the 24 hours that limits look back.
     pub keep_days: u32,
 }

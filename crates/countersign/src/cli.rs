@@ -1,8 +1,10 @@
 //! The command line.
 
+mod guard;
 mod operate;
 mod provider;
 
+pub(crate) use guard::GuardCommand;
 pub(crate) use operate::{
     ApiKeyCommand, EnvironmentCommand, EventsCommand, FactorCommand, KeysCommand, SettingsCommand, Where,
 };
@@ -53,6 +55,9 @@ pub(crate) enum Command {
     /// Providers of text messages: list them, try them
     #[command(subcommand)]
     Provider(ProviderCommand),
+    /// The guard on the money: what it has seen, and what other rules would have done
+    #[command(subcommand)]
+    Guard(GuardCommand),
     /// Look at, reset and delete factors
     #[command(subcommand)]
     Factor(FactorCommand),

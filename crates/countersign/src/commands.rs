@@ -4,6 +4,7 @@ mod check_config;
 mod copy;
 mod demo;
 mod dev;
+mod guard;
 mod operate;
 mod provider;
 mod restore;
@@ -35,6 +36,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::ApiKey(command) => brief(operate::api_key(command)),
         Command::Settings(command) => brief(operate::settings(command)),
         Command::Provider(command) => brief(provider::run(command)),
+        Command::Guard(command) => brief(guard::run(command)),
         Command::Factor(command) => brief(operate::factor(command)),
         Command::Events(command) => brief(operate::events(command)),
         Command::Keys(command) => brief(operate::keys(command)),

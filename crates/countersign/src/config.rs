@@ -11,7 +11,7 @@ use crate::{logs::Format, providers::Providers, traces::Settings as Traces, usag
 pub(crate) use database::database;
 use edge::{Limits, TlsFiles};
 use file::{FileConfig, LimitsTable};
-pub(crate) use guard::{Guarding, rules_of_file};
+pub(crate) use guard::{Guarding, each_rule, rules_of_file};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},

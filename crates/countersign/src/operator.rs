@@ -3,6 +3,7 @@
 mod environments;
 mod events;
 mod factors;
+mod guard;
 mod keys;
 mod request;
 mod shown;
@@ -78,6 +79,12 @@ impl Operator {
             R::Backup { target } => self.backup(target).await,
             R::SetReplayFloor { reason } => self.set_replay_floor(actor, reason).await,
             R::Migrate => self.migrate(),
+            R::GuardStatus { environment, rules } => {
+                self.guard_status(environment.as_deref(), rules.as_deref()).await
+            }
+            R::RehearseGuard { environment, since_seconds, rules } => {
+                self.rehearse_guard(environment.as_deref(), since_seconds, &rules).await
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
 };
 use anyhow::{Context as _, bail};
 use api::Hooks;
-use app::App;
+use app::{App, Guards};
 use axum::Router;
 use delivery::{Routing, Worker};
 use edge::{Admission, Gauges, Limits, Listener, Shutdown, TlsFiles, TlsReloader};
@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) limits: Limits,
     /// Where traces go, if anywhere.
     pub(crate) traces: Option<traces::Settings>,
+    /// Which text messages are paid for.
+    pub(crate) guard: Guards,
     /// Counts log lines dropped.
     pub(crate) dropped_lines: Option<Arc<crate::logs::Lines>>,
 }
@@ -74,6 +76,7 @@ pub(crate) async fn serve(
     let gauges = Arc::new(Gauges::default());
     let worker = Worker::new(app.clone(), routing, counted.deliveries());
     app.dispatch_through(Arc::new(worker.clone()));
+    app.guard_with(plan.guard, counted.guard());
 
     let admission = Admission::new(&plan.limits);
     let hooks = Hooks::new(Reporter { metrics: Arc::clone(&counted), traces });

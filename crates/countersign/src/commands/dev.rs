@@ -11,7 +11,7 @@ use crate::{
     server::{Plan, serve},
     usage::wrong,
 };
-use app::{App, ClockGuard, DevClock, Options};
+use app::{App, ClockGuard, DevClock, Guards, Options};
 use delivery::{Mailbox, Routing};
 use domain::{
     environment::{Environment, Mode, Permissions},
@@ -76,6 +76,7 @@ pub(super) async fn run(args: Dev) -> anyhow::Result<()> {
         tls: None,
         limits: Limits::default(),
         traces: None,
+        guard: Guards::default(),
         dropped_lines: Some(std::sync::Arc::clone(&logs.lines)),
     };
     let welcome = |address| Welcome {

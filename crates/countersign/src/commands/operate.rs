@@ -19,7 +19,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// Has a request done on the store that `at` names.
-async fn ask(at: &Where, request: Request) -> anyhow::Result<Value> {
+pub(super) async fn ask(at: &Where, request: Request) -> anyhow::Result<Value> {
     if let Some(file) = &at.config {
         let config = Config::read(file)?.with_database(at.database.as_deref())?;
         let key = || Ok(Masters::new(masters::production(config.master_key_file.as_deref())?, None));

@@ -7,8 +7,9 @@ use crate::{
     masters::{self, Masters},
     server::{Plan, serve},
 };
-use app::{ClockGuard, Options};
+use app::{ClockGuard, Guards, Options};
 use axum::Router;
+use domain::environment::Mode;
 use std::{path::PathBuf, sync::Arc};
 
 /// Runs it until stopped.
@@ -27,14 +28,33 @@ pub(super) async fn run(file: PathBuf, database: Option<String>) -> anyhow::Resu
     if house.app.environments().is_empty() {
         tracing::warn!("there is no environment yet: make one with `countersign environment create NAME`");
     }
+    warn_of_test_numbers(&house, &config.guard.guards);
     let plan = Plan {
         listen: config.listen,
         metrics_listen: config.metrics_listen,
         tls: config.tls,
         limits: config.limits,
         traces: config.traces,
+        guard: config.guard.guards,
         dropped_lines: Some(std::sync::Arc::clone(&logs.lines)),
     };
     let announce = |address| tracing::info!(%address, "serving");
     serve(house, plan, routing, |_, _| Router::new(), announce).await
+}
+
+/// Test numbers that nobody can use are a mistake, and refused; so are environments that do not exist.
+fn warn_of_test_numbers(house: &House, guards: &Guards) {
+    for (name, rules) in &guards.by_environment {
+        match house.app.environment(name) {
+            Err(_) => tracing::warn!(%name, "[guard] names an environment that does not exist"),
+            Ok(environment) if environment.mode == Mode::Live => {
+                let refused = rules.test_numbers.iter().filter(|test| !test.live).count();
+                let used = rules.test_numbers.len() - refused;
+                if refused + used > 0 {
+                    tracing::warn!(%name, used, refused, "there are test numbers for a live environment");
+                }
+            }
+            Ok(_) => {}
+        }
+    }
 }

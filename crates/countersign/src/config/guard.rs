@@ -141,8 +141,6 @@ struct TestNumberTable {
 pub(crate) struct Guarding {
     /// The rules.
     pub(crate) guards: Guards,
-    /// Of all amounts.
-    pub(crate) currency: String,
 }
 
 /// Reads `[guard]`.
@@ -175,7 +173,7 @@ pub(super) fn guarding(table: GuardTable) -> Result<Guarding, String> {
         of.test_numbers.push(number);
     }
     let by_environment = by_environment.into_iter().map(|(name, rules)| (name, Arc::new(rules))).collect();
-    Ok(Guarding { guards: Guards { usual: Arc::new(usual_rules), by_environment, keep_days }, currency })
+    Ok(Guarding { guards: Guards { usual: Arc::new(usual_rules), by_environment, currency, keep_days } })
 }
 
 /// The rules in a file: `[guard]` of a configuration, or of a file that has nothing else.
@@ -326,7 +324,7 @@ impl Guarding {
         }
         let named = self.guards.by_environment.iter().map(|(name, rules)| (name.as_str(), rules));
         let all = std::iter::once(("usual", &self.guards.usual)).chain(named);
-        let lines = all.map(|(name, rules)| format!("{name}: {}", explained(rules, &self.currency)));
+        let lines = all.map(|(name, rules)| format!("{name}: {}", explained(rules, &self.guards.currency)));
         format!("kept {} days; {}", self.guards.keep_days, lines.collect::<Vec<_>>().join("; "))
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Request {
     Backup { target: PathBuf },
     SetReplayFloor { reason: String },
     Migrate,
+    GuardStatus { environment: Option<String>, rules: Option<String> },
+    RehearseGuard { environment: Option<String>, since_seconds: u32, rules: String },
 }
 
 /// A new API key.
