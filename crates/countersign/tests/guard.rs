@@ -169,6 +169,7 @@ fn a_pumped_block_is_stopped_people_are_not_and_the_rehearsal_says_what_other_ru
         |mode: &str, count: u32| format!(r#"guard_hits_total{{rule="unverified",mode="{mode}"}} {count}"#);
     assert!(page.contains(&hits("enforce", 3)) && page.contains(&hits("record", 0)), "{page}");
     server.address = served;
+    server.signal(rustix::process::Signal::TERM);
     assert_eq!(server.end(), Some(0));
     assert_eq!(json(&["guard", "status"]), status, "without a server, too");
 }

@@ -40,6 +40,29 @@ fn a_fresh_folder_is_migrated_once_and_only_its_owner_reads_it() {
 }
 
 #[test]
+fn fault_21_a_store_of_the_first_version_is_brought_to_this_one_with_what_is_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    attempt(dir.path()).unwrap();
+    // As the first version left it.
+    edit(
+        dir.path(),
+        "DELETE FROM migration WHERE version > 1; DROP TABLE guard_spend; DROP TABLE sms_send;
+        CREATE TABLE sms_send (environment_id BLOB NOT NULL, number_digest BLOB NOT NULL, at INTEGER NOT NULL,
+            delivery_id BLOB NOT NULL, PRIMARY KEY (environment_id, number_digest, at, delivery_id)) STRICT, WITHOUT ROWID;
+        CREATE INDEX sms_send_by_time ON sms_send (environment_id, at);
+        INSERT INTO sms_send VALUES (x'01', x'02', 3, x'04');",
+    );
+    attempt(dir.path()).unwrap();
+    let db = Connection::open(dir.path().join("countersign.db")).unwrap();
+    let count = |sql: &str| db.query_row(sql, [], |r| r.get::<_, i64>(0)).unwrap();
+    assert_eq!(
+        count("SELECT count(*) FROM sms_send WHERE at = 3 AND micros IS NULL AND verified_at IS NULL"),
+        1
+    );
+    assert_eq!(count("SELECT count(*) FROM guard_spend"), 0);
+}
+
+#[test]
 fn an_altered_migration_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     attempt(dir.path()).unwrap();
