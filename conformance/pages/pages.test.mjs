@@ -28,7 +28,7 @@ async function open(path, viewport, scheme = "light") {
   const requests = [];
   const complaints = [];
   page.on("request", (request) => requests.push(request.url()));
-  page.on("console", (message) => complaints.push(message.text()));
+  page.on("console", (message) => complaints.push(`${message.text()} ${message.location().url}`));
   page.on("pageerror", (error) => complaints.push(error.message));
   await page.setBypassCSP(true); // for axe alone
   await page.setViewport(viewport);

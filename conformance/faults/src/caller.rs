@@ -1,12 +1,15 @@
-//! A calling service: one connection, and everything it asks and is told goes into the history.
-use crate::history::{Act, Journal, Outcome};
+//! A calling service: one connection to each node, asked by turns, and everything it asks and is told goes into the history.
+use crate::{
+    front::Front,
+    history::{Act, Journal, Outcome},
+};
 use loadgen::{
     clock,
     http::Conn,
     totp,
     wire::{Api, Factor, Refusal, Reply},
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// A code to hand in.
@@ -18,26 +21,35 @@ pub(crate) enum Guess {
     Wrong(u32),
 }
 
-/// One caller. Each method returns `None` if the server could not be reached, so that nothing was asked.
+/// One caller. Each method returns `None` if no node could be reached, so that nothing was asked.
 pub(crate) struct Caller {
-    pub(crate) api: Arc<Api>,
+    pub(crate) front: Arc<Front>,
     pub(crate) journal: Arc<Journal>,
+    /// The node that is asked next comes first.
+    nodes: VecDeque<(Arc<Api>, Conn)>,
+    pub(crate) patience: Duration,
+}
+
+/// An operation on its way.
+struct Asked {
+    op: usize,
+    api: Arc<Api>,
     conn: Conn,
-    patience: Duration,
 }
 
 impl Caller {
     /// A caller that takes no answer within `patience` for a fault of its own kind.
-    pub(crate) fn new(api: &Arc<Api>, journal: &Arc<Journal>, patience: Duration) -> Caller {
-        Caller { conn: api.conn(), api: api.clone(), journal: journal.clone(), patience }
+    pub(crate) fn new(front: &Arc<Front>, journal: &Arc<Journal>, patience: Duration) -> Caller {
+        let nodes = front.all().map(|api| (api.clone(), api.conn())).collect();
+        Caller { nodes, front: front.clone(), journal: journal.clone(), patience }
     }
 
     /// Enrolls a factor; `Ok(None)` if that was refused or is unknown.
     pub(crate) async fn enroll(&mut self) -> Option<Option<Factor>> {
-        let op = self.ask(Act::Enroll).await?;
-        let reply = timeout(self.patience, self.api.enroll(&mut self.conn, None)).await;
+        let mut asked = self.ask(Act::Enroll).await?;
+        let reply = timeout(self.patience, asked.api.enroll(&mut asked.conn, None)).await;
         let mut factor = None;
-        self.end(op, reply, |f| {
+        self.end(asked, reply, |f| {
             factor = Some(f.clone());
             Outcome::Enrolled(f.id)
         });
@@ -46,16 +58,16 @@ impl Caller {
 
     /// Asks whether a factor is there.
     pub(crate) async fn find(&mut self, factor: &Factor) -> Option<Outcome> {
-        let op = self.ask(Act::Find { factor: factor.id.clone() }).await?;
-        let reply = timeout(self.patience, self.api.find(&mut self.conn, &factor.id)).await;
-        Some(self.end(op, reply, |()| Outcome::Found))
+        let mut asked = self.ask(Act::Find { factor: factor.id.clone() }).await?;
+        let reply = timeout(self.patience, asked.api.find(&mut asked.conn, &factor.id)).await;
+        Some(self.end(asked, reply, |()| Outcome::Found))
     }
 
     /// Opens a challenge and returns its id; `Some(None)` if that was refused or is unknown.
     pub(crate) async fn open(&mut self, factor: &Factor) -> Option<Option<String>> {
-        let op = self.ask(Act::Open { factor: factor.id.clone() }).await?;
-        let reply = timeout(self.patience, self.api.challenge(&mut self.conn, &factor.id)).await;
-        match self.end(op, reply, Outcome::Opened) {
+        let mut asked = self.ask(Act::Open { factor: factor.id.clone() }).await?;
+        let reply = timeout(self.patience, asked.api.challenge(&mut asked.conn, &factor.id)).await;
+        match self.end(asked, reply, Outcome::Opened) {
             Outcome::Opened(challenge) => Some(Some(challenge)),
             _ => Some(None),
         }
@@ -68,23 +80,30 @@ impl Caller {
             Guess::Wrong(nth) => (totp::wrong_code(&factor.secret, this_step(), nth)?, None),
         };
         let act = Act::Verify { factor: factor.id.clone(), challenge: challenge.to_owned(), step };
-        let op = self.ask(act).await?;
-        let reply = timeout(self.patience, self.api.verify(&mut self.conn, challenge, &code)).await;
-        Some(self.end(op, reply, Outcome::Verdict))
+        let mut asked = self.ask(act).await?;
+        let reply = timeout(self.patience, asked.api.verify(&mut asked.conn, challenge, &code)).await;
+        Some(self.end(asked, reply, Outcome::Verdict))
     }
 
-    /// Connects first: what was never sent is not part of the history.
-    async fn ask(&mut self, act: Act) -> Option<usize> {
-        self.conn.open().await.ok()?;
-        Some(self.journal.ask(act))
+    /// Connects first: what was never sent is not part of the history. A node that cannot be reached is passed over.
+    async fn ask(&mut self, act: Act) -> Option<Asked> {
+        for _ in 0..self.nodes.len() {
+            let (api, mut conn) = self.nodes.pop_front()?;
+            if conn.open().await.is_ok() {
+                return Some(Asked { op: self.journal.ask(act), api, conn });
+            }
+            self.nodes.push_back((api, conn));
+        }
+        None
     }
 
     fn end<T>(
         &mut self,
-        op: usize,
+        asked: Asked,
         reply: Result<Reply<T>, tokio::time::error::Elapsed>,
         done: impl FnOnce(T) -> Outcome,
     ) -> Outcome {
+        let Asked { op, api, mut conn } = asked;
         let outcome = match reply {
             Ok(Ok(Ok(value))) => done(value),
             Ok(Ok(Err(refusal))) => Outcome::Refused(refusal),
@@ -93,11 +112,12 @@ impl Caller {
             }
             Ok(Err(_)) => Outcome::Unknown,
             Err(_) => {
-                self.conn = self.api.conn();
+                conn = api.conn();
                 Outcome::Refused(Refusal::Other(format!("no answer within {:?}", self.patience)))
             }
         };
         self.journal.end(op, outcome.clone());
+        self.nodes.push_back((api, conn));
         outcome
     }
 }

@@ -56,7 +56,7 @@ async fn use_it(caller: &mut Caller, dice: &mut Dice, factor: &Factor, shape: u6
         }
         // The same right code from two callers at once.
         _ => {
-            let mut other = Caller::new(&caller.api, &caller.journal, std::time::Duration::from_secs(5));
+            let mut other = Caller::new(&caller.front, &caller.journal, caller.patience);
             let guess = Guess::Right(step);
             let (a, b) =
                 tokio::join!(caller.verify(factor, &first, guess), other.verify(factor, &first, guess));

@@ -2,7 +2,8 @@
 //!
 //! Each operation has two moments: when it was asked and when it ended. One operation came before another only
 //! if it had ended before the other was asked; all else ran side by side, in any order. An operation whose
-//! connection broke has an unknown outcome: it may have taken effect, or not, but not after its end.
+//! connection broke has an unknown outcome: it may have taken effect, or not, and on PostgreSQL
+//! even after its end, when the database goes on with what a node sent that is gone.
 use loadgen::{clock, wire::Refusal};
 use serde::{Deserialize, Serialize};
 use std::{

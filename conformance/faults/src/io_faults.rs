@@ -200,7 +200,7 @@ impl Bed {
     /// Once there is room again, the same process has to serve again.
     async fn itself_again(&self, plan: &Plan, journal: &Arc<Journal>) -> Result<(), String> {
         let start = clock::unix_millis();
-        let mut caller = Caller::new(&plan.api()?, journal, SETTLE);
+        let mut caller = Caller::new(&plan.front()?, journal, SETTLE);
         while Duration::from_millis(clock::unix_millis() - start) < SETTLE {
             if is_ready(plan.addr).await && matches!(caller.enroll().await, Some(Some(_))) {
                 return Ok(());
@@ -219,7 +219,7 @@ async fn after(
     ops: &[Op],
 ) -> Result<Vec<String>, String> {
     let (_server, took) = plan.start_ready().await.map_err(|e| format!("after the fault: {e}"))?;
-    let mut caller = Caller::new(&plan.api()?, journal, SETTLE);
+    let mut caller = Caller::new(&plan.front()?, journal, SETTLE);
     probe(&mut caller, factors, ops).await?;
     journal.flush()?;
     let all: Vec<Op> = ops.iter().cloned().chain(journal.take()).collect();
@@ -231,7 +231,7 @@ async fn after(
 }
 
 async fn one_caller(plan: &Plan, journal: &Arc<Journal>) -> Result<Vec<Factor>, String> {
-    let mut caller = Caller::new(&plan.api()?, journal, SETTLE);
+    let mut caller = Caller::new(&plan.front()?, journal, SETTLE);
     let mut dice = Dice::new(3);
     let mut factors = Vec::new();
     for shape in [1, 3, 0] {
@@ -245,7 +245,7 @@ async fn one_caller(plan: &Plan, journal: &Arc<Journal>) -> Result<Vec<Factor>, 
 }
 
 async fn many_callers(plan: &Plan, journal: &Arc<Journal>) -> Result<Vec<Factor>, String> {
-    let api = plan.api()?;
+    let api = plan.front()?;
     let mut callers = JoinSet::new();
     for n in 0..32 {
         let mut caller = Caller::new(&api, journal, SETTLE);

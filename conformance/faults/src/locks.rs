@@ -1,6 +1,9 @@
 //! When a factor must have been locked (W9): a lower bound that holds whatever the order was in which the server
 //! took what ran side by side.
-use crate::{checker::LOCK_AFTER, history::Op};
+use crate::{
+    checker::LOCK_AFTER,
+    history::{Op, Outcome},
+};
 
 /// By how much the server may take requests in another order than it read the time for them.
 pub(crate) const SLACK_MS: u64 = 200;
@@ -15,14 +18,19 @@ pub(crate) fn compared_while_locked<'a>(
     let mut runs: Vec<Vec<&Op>> = vec![Vec::new(); resets.len() + 1];
     for op in wrong {
         // A run is what lies between two resets and beside none of them.
-        if resets.iter().all(|r| r.before(op) || op.before(r)) {
-            let run = resets.iter().filter(|r| r.before(op)).count();
+        if resets.iter().all(|r| surely_before(r, op) || op.before(r)) {
+            let run = resets.iter().filter(|r| surely_before(r, op)).count();
             if let Some(run) = runs.get_mut(run) {
                 run.push(op);
             }
         }
     }
     runs.iter().find_map(|run| too_soon(run))
+}
+
+/// One whose outcome is unknown may take effect after its end: a database goes on with what a node that is gone sent it.
+fn surely_before(reset: &Op, op: &Op) -> bool {
+    reset.outcome == Outcome::Verdict(true) && reset.before(op)
 }
 
 /// Of `n` attempts in a row the k-th to be compared was compared no sooner than the k-th to be asked, and no later
@@ -46,8 +54,8 @@ fn lock_ms(nth: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{compared_while_locked, lock_ms};
-    use crate::history::{Act, Moment, Op, Outcome};
+    use super::{Op, Outcome, compared_while_locked, lock_ms};
+    use crate::history::{Act, Moment};
 
     fn at(seq: u64, ms: u64, valid: bool) -> Op {
         let act = Act::Verify { factor: "f".into(), challenge: "c".into(), step: None };
@@ -63,7 +71,7 @@ mod tests {
     /// I3, W9: the eleventh in a row waits 30 s, the twelfth 60 s more; a TRUE between starts anew.
     #[test]
     fn an_attempt_compared_within_a_lock_is_seen() {
-        let ten: Vec<Op> = (0..10).map(|n| at(2 * n, 100 * n, false)).collect();
+        let ten: Vec<Op> = (0..10).map(|n| at(10 + 2 * n, 100 * n, false)).collect();
         let look = |more: &[Op], reset: &[Op]| {
             let wrong: Vec<&Op> = ten.iter().chain(more).collect();
             compared_while_locked(reset.iter(), wrong.into_iter()).is_some()
@@ -73,5 +81,9 @@ mod tests {
         assert!(!look(&[at(50, 31_000, false)], &[]));
         assert!(look(&[at(50, 31_000, false), at(60, 80_000, false)], &[]));
         assert!(!look(&[at(50, 25_000, false)], &[at(40, 20_000, true)]));
+        // Right before all of them, it may have come about between them if its outcome is unknown.
+        let early = at(2, 0, true);
+        assert!(look(&[at(50, 25_000, false)], std::slice::from_ref(&early)));
+        assert!(!look(&[at(50, 25_000, false)], &[Op { outcome: Outcome::Unknown, ..early }]));
     }
 }

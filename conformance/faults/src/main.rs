@@ -7,11 +7,16 @@
 //! countersign-faults races      --binary P [--rounds 20]       codes that land in one moment
 //! countersign-faults sigterm    --binary P [--cycles 10]       stops under load
 //! countersign-faults timing     --binary P [--rounds 400] [--samples 200000]   whether time tells what answers do not
+//! countersign-faults pg-restart --binary P [--cycles 10]       PostgreSQL crashes and comes back
+//! countersign-faults pg-cut     --binary P [--cycles 20] [--planted]   connections to PostgreSQL cut, stalled, lost
+//! countersign-faults pg-failover --binary P [--cycles 3] [--planted]   the primary killed, its standby promoted
+//! countersign-faults pg-limits  --binary P                     PostgreSQL away, full, out of connections
 //! countersign-faults planted    [--each 200]                   the checker's own examination
 //! countersign-faults check      --history FILE                 a history that a run left
 //! ```
 //!
-//! All but the last two take `--folder DIR` (empty; kept) and `--seed N`, where the order of a run is chosen. Exit
+//! All but the last two take `--folder DIR` (empty; kept) and `--seed N`, where the order of a run is chosen; `races` and
+//! `crash-loop` take `--store sqlite|postgres`. With `--planted` a run has a fault that has to be found. Exit
 //! code 0: nothing violated. 1: something was, and the last line says how much. 2: wrong arguments.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool: this is its output")]
 mod caller;
@@ -19,13 +24,22 @@ mod checker;
 mod crash_loop;
 mod dice;
 mod flow;
+mod front;
 mod history;
 mod io_faults;
+mod load;
 mod locks;
 mod model;
+mod nodes;
+mod pg_cut;
+mod pg_failover;
+mod pg_limits;
+mod pg_restart;
 mod planted;
+mod postgres;
 mod power_cut;
 mod probe;
+mod proxy;
 mod races;
 mod run;
 mod server;
@@ -33,6 +47,7 @@ mod sigterm;
 mod strace;
 mod timing;
 mod volley;
+mod witness;
 
 use loadgen::args::Args;
 use run::Run;
@@ -40,7 +55,22 @@ use std::{path::Path, process::ExitCode};
 use strace::Fault;
 
 const NAMES: &[&str] = &[
-    "binary", "cycles", "rounds", "samples", "images", "sites", "faults", "each", "history", "folder", "seed",
+    "binary", "cycles", "rounds", "samples", "images", "sites", "faults", "each", "history", "folder",
+    "seed", "store",
+];
+
+/// Those that try a binary.
+const COMMANDS: &[&str] = &[
+    "crash-loop",
+    "io-faults",
+    "power-cut",
+    "races",
+    "sigterm",
+    "timing",
+    "pg-restart",
+    "pg-cut",
+    "pg-failover",
+    "pg-limits",
 ];
 
 enum Ended {
@@ -69,7 +99,7 @@ fn main() -> ExitCode {
 fn program() -> Ended {
     let mut args = std::env::args().skip(1);
     let command = args.next().unwrap_or_default();
-    let args = match Args::read(args, NAMES, &[]) {
+    let args = match Args::read(args, NAMES, &["planted"]) {
         Ok(args) => args,
         Err(why) => return Ended::WrongArguments(why),
     };
@@ -87,12 +117,8 @@ fn program() -> Ended {
             Some(path) => ended(crash_loop::check_file(Path::new(path))),
             None => Ended::WrongArguments("--history is needed".into()),
         },
-        "crash-loop" | "io-faults" | "power-cut" | "races" | "sigterm" | "timing" => {
-            against_the_binary(&command, &args)
-        }
-        _ => Ended::WrongArguments(
-            "commands: crash-loop, io-faults, power-cut, races, sigterm, timing, planted, check".into(),
-        ),
+        known if COMMANDS.contains(&known) => against_the_binary(known, &args),
+        _ => Ended::WrongArguments(format!("commands: {}, planted, check", COMMANDS.join(", "))),
     }
 }
 
@@ -106,7 +132,12 @@ fn against_the_binary(command: &str, args: &Args) -> Ended {
             "slow" => Ok(Fault::Slow),
             other => Err(format!("--faults {other}: known are eio, enospc, kill, slow")),
         });
-        let cycles = args.get("cycles", if command == "sigterm" { 10 } else { 20 })?;
+        let cycles = match command {
+            "pg-failover" => 3,
+            "sigterm" | "pg-restart" => 10,
+            _ => 20,
+        };
+        let cycles = args.get("cycles", cycles)?;
         let rounds = args.get("rounds", if command == "timing" { 400 } else { 20 })?;
         let numbers =
             (cycles, args.get("sites", 12)?, rounds, args.get("samples", 200_000)?, args.get("images", 100)?);
@@ -126,6 +157,10 @@ fn against_the_binary(command: &str, args: &Args) -> Ended {
             "io-faults" => io_faults::run(&run, sites, &faults).await,
             "power-cut" => power_cut::run(&run, images).await,
             "races" => races::run(&run, rounds).await,
+            "pg-restart" => pg_restart::run(&run, cycles).await,
+            "pg-cut" => pg_cut::run(&run, cycles, args.has("planted")).await,
+            "pg-failover" => pg_failover::run(&run, cycles, args.has("planted")).await,
+            "pg-limits" => pg_limits::run(&run).await,
             "timing" => timing::run(&run, rounds, samples).await,
             _ => sigterm::run(&run, cycles).await,
         }

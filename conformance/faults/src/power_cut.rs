@@ -101,7 +101,7 @@ async fn record(plan: &Plan, dice: &mut Dice, nth: u64) -> Result<Recorded, Stri
     let journal = Arc::new(Journal::create(&folder.join("history.jsonl")).map_err(|e| e.to_string())?);
     let mut server = plan.start(&record::wrap(&trace))?;
     server.ready(PATIENCE).await?;
-    let api = plan.api()?;
+    let api = plan.front()?;
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {
         let (mut caller, mut dice) = (Caller::new(&api, &journal, PATIENCE), Dice::new(dice.below(u64::MAX)));
@@ -248,7 +248,7 @@ async fn look(
     lay_out(&plan.data, image, dice).map_err(|e| format!("{}: {e}", folder.display()))?;
     let (_server, _) = plan.start_ready().await?;
     let journal = Arc::new(Journal::create(&folder.join("history.jsonl")).map_err(|e| e.to_string())?);
-    probe(&mut Caller::new(&plan.api()?, &journal, PATIENCE), factors, ops).await?;
+    probe(&mut Caller::new(&plan.front()?, &journal, PATIENCE), factors, ops).await?;
     let later = |moment: Moment| Moment { seq: moment.seq + LATER, ..moment };
     let probed =
         journal.take().into_iter().map(|op| Op { asked: later(op.asked), ended: op.ended.map(later), ..op });

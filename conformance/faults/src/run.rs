@@ -1,23 +1,48 @@
 //! What all programs here share: where a run keeps its files, its seed, and what it says.
 use loadgen::{args::Args, clock};
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// Where the nodes keep what they know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Store {
+    Sqlite,
+    Postgres,
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Store::Sqlite => "SQLite",
+            Store::Postgres => "PostgreSQL",
+        })
+    }
+}
 
 /// One run. Its folder stays if the run fails, so that what was seen can be looked at.
 pub(crate) struct Run {
     pub(crate) binary: PathBuf,
     pub(crate) folder: PathBuf,
     pub(crate) seed: u64,
+    pub(crate) store: Store,
     own_folder: bool,
 }
 
 impl Run {
-    /// Reads `--binary`, `--folder` and `--seed`.
+    /// Reads `--binary`, `--folder`, `--seed` and `--store`.
     ///
     /// # Errors
     /// One sentence if the binary is not named, or the folder cannot be made or is not empty.
     pub(crate) fn new(args: &Args) -> Result<Run, String> {
         let binary = PathBuf::from(args.text("binary").ok_or("--binary is needed: the countersign to try")?);
         let seed = args.get("seed", clock::unix_millis())?;
+        let store = match args.text("store") {
+            None | Some("sqlite") => Store::Sqlite,
+            Some("postgres") => Store::Postgres,
+            Some(other) => return Err(format!("--store {other}: known are sqlite, postgres")),
+        };
         let own = std::env::temp_dir().join(format!("countersign-faults-{}", std::process::id()));
         let folder = args.text("folder").map_or(own, PathBuf::from);
         std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
@@ -25,7 +50,7 @@ impl Run {
         if inside.next().is_some() {
             return Err(format!("{}: is not empty", folder.display()));
         }
-        Ok(Run { binary, folder, seed, own_folder: !args.has("folder") })
+        Ok(Run { binary, folder, seed, store, own_folder: !args.has("folder") })
     }
 
     /// Says something in the course of a run.

@@ -1,4 +1,5 @@
 //! The real binary as a process: started, found ready, killed, stopped.
+use crate::front::Front;
 use loadgen::{
     http::{Conn, Request},
     wire::Api,
@@ -22,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) binary: PathBuf,
     pub(crate) data: PathBuf,
     pub(crate) addr: SocketAddr,
+    /// The URL of its database, if that is not the embedded one.
+    pub(crate) database: Option<String>,
     /// Where the server's own output goes, all starts one after another.
     pub(crate) log: PathBuf,
 }
@@ -35,9 +38,30 @@ impl Plan {
         let binary = binary.canonicalize().map_err(|e| format!("{}: {e}", binary.display()))?;
         let data = folder.join("data");
         std::fs::create_dir_all(&data).map_err(|e| format!("{}: {e}", data.display()))?;
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
-        let addr = free.map_err(|e| format!("no port is free: {e}"))?;
-        Ok(Plan { binary, data, addr, log: folder.join("server.log") })
+        let addr = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+        Ok(Plan { binary, data, addr, database: None, log: folder.join("server.log") })
+    }
+
+    /// The same server on a PostgreSQL database.
+    pub(crate) fn with_database(self, url: String) -> Plan {
+        Plan { database: Some(url), ..self }
+    }
+
+    /// Gives this node the master key of another, which has made one. Nodes of one database share it.
+    ///
+    /// # Errors
+    /// One sentence that names the file.
+    pub(crate) fn share_master_key(&self, other: &Plan) -> Result<(), String> {
+        let (from, to) = (other.data.join("master.key"), self.data.join("master.key"));
+        std::fs::copy(&from, &to).map(drop).map_err(|e| format!("{}: {e}", from.display()))
+    }
+
+    /// This server alone, for callers.
+    ///
+    /// # Errors
+    /// As [`Api::new`].
+    pub(crate) fn front(&self) -> Result<Arc<Front>, String> {
+        Ok(Front::new(self.api()?, vec![]))
     }
 
     /// The API of this server.
@@ -66,6 +90,9 @@ impl Plan {
         // These programs exceed the request rate of a key on purpose.
         command.args(["dev", "--setting", "rate_limit=0"]);
         command.args(["--listen", &self.addr.to_string(), "--data"]).arg(&self.data);
+        if let Some(url) = &self.database {
+            command.args(["--database", url]);
+        }
         let errors = log.try_clone().map_err(|e| e.to_string())?;
         let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
         let child = child.map_err(|e| format!("{:?}: {e}", command.get_program()))?;
@@ -81,6 +108,15 @@ impl Plan {
         let took = server.ready(Duration::from_secs(10)).await?;
         Ok((server, took))
     }
+}
+
+/// A port of the loopback address that is free now.
+///
+/// # Errors
+/// One sentence if there is none.
+pub(crate) fn free_port() -> Result<u16, String> {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
+    free.map(|addr| addr.port()).map_err(|e| format!("no port is free: {e}"))
 }
 
 /// A running server. Dropping it kills it.

@@ -32,7 +32,7 @@ pub(crate) async fn run(run: &Run, cycles: u64) -> Result<String, String> {
     let (mut stops, mut problems, mut answered, mut in_flight) = (Latencies::default(), Vec::new(), 0, 0);
     for cycle in 0..cycles {
         let (mut server, _) = plan.start_ready().await?;
-        let api = plan.api()?;
+        let api = plan.front()?;
         let mut callers = JoinSet::new();
         for _ in 0..CALLERS {
             let mut caller = Caller::new(&api, &journal, GONE_WITHIN);

@@ -1,11 +1,11 @@
 //! Many requests let go in one moment: each is sent but for its last byte, then the last bytes follow at once, so
 //! that the server has them all before it has answered any.
-use crate::races::Counts;
+use crate::{front::Front, races::Counts};
 use loadgen::{
     http::Request,
     wire::{Api, Refusal},
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::{task::JoinSet, time::timeout};
 
 /// One code for one challenge.
@@ -75,10 +75,10 @@ impl Tally {
 ///
 /// # Errors
 /// One sentence if a request is not answered within 10 s: none of these may be lost.
-pub(crate) async fn volley(api: &Arc<Api>, shots: Vec<Shot>) -> Result<Tally, String> {
+pub(crate) async fn volley(front: &Front, shots: Vec<Shot>) -> Result<Tally, String> {
     let mut held = JoinSet::new();
     for shot in shots {
-        let api = api.clone();
+        let api = front.api().clone();
         held.spawn(async move {
             let (path, body) = Api::verify_parts(&shot.challenge, &shot.code);
             let mut conn = api.conn();

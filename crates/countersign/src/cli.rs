@@ -91,6 +91,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         at: Where,
     },
+    /// Copy a whole store into an empty one, between a data folder and a PostgreSQL database, either way
+    #[command(
+        after_help = "Example:\n  countersign copy --from sqlite:/var/lib/countersign --to postgres://countersign@db/mfa --config /etc/countersign.toml"
+    )]
+    Copy(Copy),
     /// Bring the database to this version's form (starting a server does so too)
     #[command(after_help = "Example:\n  countersign migrate --config /etc/countersign.toml")]
     Migrate {
@@ -143,6 +148,26 @@ pub(crate) struct Config {
     /// A PostgreSQL database instead of the embedded one. Passwords belong into a password file (PGPASSFILE)
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
+}
+
+/// `copy`
+#[derive(Debug, Args)]
+pub(crate) struct Copy {
+    /// The store to copy, which is only read: sqlite:DIR or postgres://user@host/database. No server may run on it
+    #[arg(long, value_name = "STORE")]
+    pub(crate) from: String,
+    /// The store to make, likewise: an empty one, or one that a copy was begun in
+    #[arg(long, value_name = "STORE")]
+    pub(crate) to: String,
+    /// Empty what a copy that did not end has left in the target, and begin anew
+    #[arg(long)]
+    pub(crate) restart: bool,
+    /// The configuration that names the master key [default: the environment's, else that in a folder of `dev`]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `demo`

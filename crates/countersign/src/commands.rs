@@ -1,6 +1,7 @@
 //! The commands, and the runtime that they run in.
 
 mod check_config;
+mod copy;
 mod demo;
 mod dev;
 mod operate;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Backup { file, at } => brief(operate::backup(file, at)),
         Command::Restore { file, replace, at } => brief(restore::run(file, replace, at)),
         Command::ReplayFloor { reason, at } => brief(operate::replay_floor(reason, at)),
+        Command::Copy(args) => brief(copy::run(args)),
         Command::Migrate { at } => brief(operate::migrate(at)),
     }
 }

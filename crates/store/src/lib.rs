@@ -5,6 +5,7 @@
 //! is a [`Query`].
 
 pub mod columns;
+pub mod copy;
 pub mod engine;
 pub mod failure;
 pub mod queries;

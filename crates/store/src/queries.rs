@@ -5,6 +5,7 @@ mod factors;
 mod latest_time;
 mod outbox;
 
+pub(crate) use directory::data_key_record;
 pub use directory::{Directory, DirectoryRow, ReadDataKeys, ReadDirectory};
 pub use factors::{FindFactor, ListFactors};
 pub use latest_time::LatestTime;

@@ -60,14 +60,15 @@ impl Memory {
         plain.extend_from_slice(&answer.body);
         Ok(self.ring.seal(
             self.entropy.as_ref(),
-            &binding(self.scope.environment().bytes(), &self.digest),
+            &answer_binding(self.scope.environment().bytes(), self.digest.as_bytes()),
             &plain,
         )?)
     }
 
     fn open(&self, sealed: &[u8]) -> Result<Answer, Failure> {
-        let plain =
-            self.ring.open_sealed(&binding(self.scope.environment().bytes(), &self.digest), sealed)?;
+        let plain = self
+            .ring
+            .open_sealed(&answer_binding(self.scope.environment().bytes(), self.digest.as_bytes()), sealed)?;
         let (status, body) = plain
             .split_first_chunk::<2>()
             .ok_or_else(|| Failure::internal("a remembered answer is empty"))?;
@@ -76,8 +77,8 @@ impl Memory {
 }
 
 /// Where an answer's seal belongs.
-fn binding<'a>(environment: &'a [u8; 16], digest: &'a Digest) -> Binding<'a> {
-    Binding { table: "remembered_answer", column: "sealed", scope: environment, row: digest.as_bytes() }
+pub(crate) fn answer_binding<'a>(environment: &'a [u8; 16], digest: &'a [u8; 32]) -> Binding<'a> {
+    Binding { table: "remembered_answer", column: "sealed", scope: environment, row: digest }
 }
 
 /// A step with a memory.

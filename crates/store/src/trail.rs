@@ -4,6 +4,10 @@
 //! engine writes the entries of a whole batch just before its commit, where their order is known, and with them where
 //! the chain ends now: otherwise entries cut off the end would not be missed.
 
+mod chain;
+
+pub(crate) use chain::Chain;
+
 use crate::{
     Failure, Reads,
     columns::Param,
@@ -200,6 +204,12 @@ type Row = (
     [u8; 32],
 );
 
+/// The entry of a row, and its place in the chain.
+fn entry_of(row: Row) -> (Entry, ChainEnd) {
+    let (seq, at, environment, kind, actor, factor, challenge, user, detail, mac) = row;
+    (Entry { at, environment, kind, actor, factor, challenge, user, detail }, ChainEnd { seq, mac })
+}
+
 fn event_id(at: i64, mac: &[u8; 32]) -> EventId {
     let mut bytes = [0; 16];
     bytes[..6].copy_from_slice(&at.to_be_bytes()[2..]);
@@ -236,15 +246,14 @@ impl Query for ReadTrail {
         let rows = reads.many::<Row>(&EVENTS_FROM, &params).await?;
         let is_last = rows.len() < self.limit as usize;
         for row in rows {
-            let (seq, at, environment, kind, actor, factor, challenge, user, detail, mac) = row;
-            let entry = Entry { at, environment, kind, actor, factor, challenge, user, detail };
+            let (entry, ChainEnd { seq, mac }) = entry_of(row);
             let link = entry.link(&self.ring, &page.end);
             if link != (ChainEnd { seq, mac }) {
                 page.broken_at = Some(page.end.seq + 1);
                 break;
             }
             page.end = link;
-            let Entry { kind, actor, user, detail, .. } = entry;
+            let Entry { at, environment, kind, actor, factor, challenge, user, detail } = entry;
             let at = Timestamp::from_millis(at);
             let id = event_id(at.millis(), &mac);
             page.entries.push(Recorded {

@@ -51,10 +51,9 @@ pub(crate) fn read(trace: &str, folder: &Path) -> Result<Vec<Event>, String> {
     let mut events = Vec::new();
     for line in trace.lines() {
         let bad = || format!("the record cannot be understood: {:.200}", line);
-        let mut parts = line.splitn(3, char::is_whitespace);
-        let (Some(thread), Some(time), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
-            continue;
-        };
+        // Short numbers of threads are padded.
+        let Some((thread, rest)) = line.split_once(char::is_whitespace) else { continue };
+        let Some((time, rest)) = rest.trim_start().split_once(char::is_whitespace) else { continue };
         let at = time
             .split_once('.')
             .and_then(|(s, us)| Some(s.parse::<u64>().ok()? * 1_000_000 + us.parse::<u64>().ok()?));
@@ -194,6 +193,16 @@ mod tests {
             let _ = write!(out, "\\x{b:02x}");
             out
         })
+    }
+
+    #[test]
+    fn a_short_number_of_a_thread_is_padded_and_read_all_the_same() {
+        let file = in_hex("/data/countersign.db");
+        let record = format!("898   1795519200.944789 fsync(3<{file}>) = 0\n");
+        let events = read(&record, Path::new("/data")).unwrap();
+        assert_eq!(events.len(), 1);
+        assert!(matches!(&events[0].act, Act::Sync(name) if name == "countersign.db"));
+        assert_eq!(events[0].at, 1_795_519_200_944_789);
     }
 
     #[test]

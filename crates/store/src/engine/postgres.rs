@@ -4,6 +4,7 @@
 mod broken;
 mod calls;
 mod connection;
+pub(crate) mod copying;
 mod desk;
 mod job;
 mod lane;
@@ -25,7 +26,7 @@ use super::{Figures, confirmed};
 use crate::{Failure, Query, Step, step::Company, timing};
 use domain::time::Timestamp;
 use job::{Job, of_query, of_step};
-use lane::{Grouping, Lane};
+use lane::Lane;
 use secrets::KeyRing;
 use std::{
     future::Future,
@@ -57,11 +58,9 @@ impl Postgres {
     pub async fn open(options: Options, now: Timestamp) -> Result<Self, OpenError> {
         let name = options.name();
         migrate::migrate(&options, &name, now).await?;
-        let grouping = Grouping::of(&options);
         let pool = Arc::new(pool::Pool::new(options, Arc::new(Figures::default())));
         let transactions = Arc::new(Transactions { pool, ring: OnceLock::new() });
-        let (opening, answering) =
-            (Lane::start(&transactions, grouping), Lane::start(&transactions, grouping));
+        let (opening, answering) = (Lane::start(&transactions), Lane::start(&transactions));
         Ok(Self(Arc::new(Inner { name, transactions, opening, answering, alone: Arc::default() })))
     }
 

@@ -3,6 +3,7 @@
 mod backup;
 mod checkpoint;
 mod connection;
+pub(crate) mod copying;
 mod folder;
 mod migrate;
 mod reader;

@@ -84,13 +84,18 @@ impl Query for ReadDataKeys {
     type Out = Vec<KeyRecord>;
 
     async fn run<R: Reads>(&self, reads: &mut R) -> Result<Vec<KeyRecord>, Failure> {
-        let rows = reads.many::<(u32, String, Vec<u8>, i64, i64)>(&LIST_DATA_KEYS, &[]).await?;
-        rows.into_iter()
-            .map(|(id, purpose, wrapped, created_at_ms, retired)| {
-                let purpose = Purpose::parse(&purpose)
-                    .ok_or_else(|| Failure::internal("a data key has an unknown purpose"))?;
-                Ok(KeyRecord { id, purpose, wrapped, created_at_ms, retired: retired != 0 })
-            })
-            .collect()
+        let rows = reads.many::<DataKeyRow>(&LIST_DATA_KEYS, &[]).await?;
+        rows.into_iter().map(data_key_record).collect()
     }
+}
+
+/// A row of `data_key`.
+pub(crate) type DataKeyRow = (u32, String, Vec<u8>, i64, i64);
+
+/// The record that it is.
+pub(crate) fn data_key_record(row: DataKeyRow) -> Result<KeyRecord, Failure> {
+    let (id, purpose, wrapped, created_at_ms, retired) = row;
+    let purpose =
+        Purpose::parse(&purpose).ok_or_else(|| Failure::internal("a data key has an unknown purpose"))?;
+    Ok(KeyRecord { id, purpose, wrapped, created_at_ms, retired: retired != 0 })
 }

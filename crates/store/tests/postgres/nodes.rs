@@ -268,9 +268,18 @@ async fn fault_9_a_database_without_a_free_connection_is_busy_and_recovers() {
     assert_eq!(small.figures().pool_in_use.load(Relaxed), 0);
 }
 
-/// Between the store and the server: at the COMMIT of a transaction that spends an attempt it cuts the connection,
-/// before or after the server has seen it.
-async fn cutting_proxy(house: &House, armed: Arc<AtomicU32>, server_sees_it: bool) -> String {
+/// What becomes of a connection at its COMMIT.
+#[derive(Clone, Copy, PartialEq)]
+enum Cut {
+    Before,
+    /// The server has seen it.
+    After,
+    /// The server sees its end and the store sees nothing.
+    Silent,
+}
+
+/// Between the store and the server: at a COMMIT it cuts the connection, as often as it is armed.
+async fn cutting_proxy(house: &House, armed: Arc<AtomicU32>, cut: Cut) -> String {
     let url = house.bench.url();
     let (_, rest) = url.split_once('@').unwrap();
     let (folder, database) = rest.split_once('/').unwrap();
@@ -285,16 +294,24 @@ async fn cutting_proxy(house: &House, armed: Arc<AtomicU32>, server_sees_it: boo
             tokio::spawn(async move {
                 let (mut from_client, mut to_client) = client.into_split();
                 let (mut from_server, mut to_server) = server.into_split();
-                let back =
-                    tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+                let back = tokio::spawn(async move {
+                    drop(tokio::io::copy(&mut from_server, &mut to_client).await);
+                    if cut == Cut::Silent {
+                        std::future::pending::<()>().await;
+                    }
+                });
                 let mut buffer = vec![0; 65_536];
                 while let Ok(n @ 1..) = from_client.read(&mut buffer).await {
                     let sent = &buffer[..n];
                     let cuts = armed.load(Relaxed) > 0 && sent.windows(6).any(|w| w == b"COMMIT");
                     if cuts {
                         armed.fetch_sub(1, Relaxed);
+                        if cut == Cut::Silent {
+                            drop(to_server);
+                            return std::future::pending().await;
+                        }
                         back.abort();
-                        if server_sees_it {
+                        if cut == Cut::After {
                             to_server.write_all(sent).await.unwrap();
                             // The server has it before the connection ends.
                             tokio::time::sleep(Duration::from_millis(300)).await;
@@ -311,22 +328,52 @@ async fn cutting_proxy(house: &House, armed: Arc<AtomicU32>, server_sees_it: boo
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i8_a_commit_that_is_not_confirmed_is_no_success_whether_it_came_about_or_not() {
-    for server_sees_it in [false, true] {
+    for cut in [Cut::Before, Cut::After] {
         let house = House::new().await;
         let factor = house.totp(None).await;
         let challenge = house.challenge(factor.id).await;
         let armed = Arc::new(AtomicU32::new(0));
-        let url = cutting_proxy(&house, Arc::clone(&armed), server_sees_it).await;
+        let url = cutting_proxy(&house, Arc::clone(&armed), cut).await;
         let node = Store::open_postgres(Options::parse(&url, None).unwrap(), noon()).await.unwrap();
         node.begin_trail(house.ring.clone()).unwrap();
         armed.store(1, Relaxed);
-        let cut = node.step(house.answering(challenge, factor.code(noon()), noon())).await;
-        assert_eq!(word(&cut), "BUSY");
-        assert_eq!(armed.load(Relaxed), 0, "the proxy has cut: {cut:?}");
+        let told = node.step(house.answering(challenge, factor.code(noon()), noon())).await;
+        assert_eq!(word(&told), "BUSY");
+        assert_eq!(armed.load(Relaxed), 0, "the proxy has cut: {told:?}");
         assert_eq!(node.figures().failed_commits.load(Relaxed), 1);
         // What is true is what the database says, and the same node learns it.
-        let told = if server_sees_it { "VERIFIED" } else { "TRUE" };
+        let told = if cut == Cut::After { "VERIFIED" } else { "TRUE" };
         let again = node.step(house.answering(challenge, factor.code(noon()), noon())).await;
         assert_eq!(word(&again), told);
     }
+}
+
+/// Silence on as many connections as answers have batches must not be the end of all answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_9_a_server_that_falls_silent_holds_up_nobody_for_ever() {
+    const SILENT: u32 = 2;
+    let house = House::new().await;
+    let armed = Arc::new(AtomicU32::new(0));
+    let url = cutting_proxy(&house, Arc::clone(&armed), Cut::Silent).await;
+    let node = Store::open_postgres(Options::parse(&url, None).unwrap(), noon()).await.unwrap();
+    node.begin_trail(house.ring.clone()).unwrap();
+    armed.store(SILENT, Relaxed);
+    let mut asked = 0;
+    while armed.load(Relaxed) > 0 {
+        let factor = house.totp(None).await;
+        let challenge = house.challenge(factor.id).await;
+        let (asked_of, step) = (node.clone(), house.answering(challenge, factor.code(noon()), noon()));
+        tokio::spawn(async move { asked_of.step(step).await });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        asked += 1;
+        assert!(asked < 100, "{} connections were never silenced", armed.load(Relaxed));
+    }
+    let factor = house.totp(None).await;
+    let challenge = house.challenge(factor.id).await;
+    let told = async || word(&node.step(house.answering(challenge, factor.code(noon()), noon())).await);
+    let mut words = vec![told().await];
+    while words.len() < 4 && words.last() == Some(&"BUSY") {
+        words.push(told().await);
+    }
+    assert!(matches!(words.last(), Some(&"TRUE" | &"VERIFIED")), "{words:?}");
 }

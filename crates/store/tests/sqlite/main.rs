@@ -7,6 +7,7 @@ use countersign_store as store;
 mod backup;
 mod batches;
 mod bench;
+mod copied;
 mod even;
 #[path = "../laws/mod.rs"]
 mod laws;

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::statement::Statement;
 use std::collections::HashMap;
-use tokio_postgres::{Client, Statement as Prepared, types::Type};
+use tokio::task::AbortHandle;
+use tokio_postgres::{Client, SimpleQueryMessage, Statement as Prepared, types::Type};
 
 /// What is set on every connection.
 ///
@@ -23,11 +24,16 @@ const SET_UP: &str =
     SELECT set_config('synchronous_commit', 'on', false)
         WHERE current_setting('synchronous_commit') IN ('off', 'local');";
 
+/// The name of the lock that a copy of the database holds alone and nodes share, as long as they are connected: so neither
+/// begins beside the other. Two numbers, the second for the schema, of which there may be several in a database.
+const NODES: &str = "(1129539438, hashtext(coalesce(current_schema(), '')))";
+
 /// One connection. It is used by one transaction at a time.
 pub(super) struct Connection {
     client: Client,
     prepared: HashMap<(&'static str, Form), Prepared>,
     texts: HashMap<&'static str, Prepared>,
+    wire: AbortHandle,
 }
 
 impl Connection {
@@ -44,16 +50,41 @@ impl Connection {
         }
     }
 
+    /// Connects as a node, unless the database is being copied.
+    ///
+    /// # Errors
+    /// Why not, in a line without a password.
+    pub(super) async fn open_as_node(options: &Options) -> Result<Self, String> {
+        let connection = Self::open(options).await?;
+        match connection.try_lock("pg_try_advisory_lock_shared").await {
+            Ok(true) => Ok(connection),
+            Ok(false) => Err("the database is being copied".into()),
+            Err(e) => Err(reason(&e)),
+        }
+    }
+
+    /// Keeps nodes from connecting while this connection lives. Answers `false` if one is connected.
+    pub(super) async fn keep_nodes_out(&self) -> Result<bool, tokio_postgres::Error> {
+        self.try_lock("pg_try_advisory_lock").await
+    }
+
+    async fn try_lock(&self, how: &str) -> Result<bool, tokio_postgres::Error> {
+        let told = self.client.simple_query(&format!("SELECT {how}{NODES}")).await?;
+        Ok(told.iter().any(|m| matches!(m, SimpleQueryMessage::Row(row) if row.get(0) == Some("t"))))
+    }
+
     async fn open_unbounded(options: &Options) -> Result<Self, tokio_postgres::Error> {
         let (client, wire) = options.config.connect(options.tls.clone()).await?;
-        tokio::spawn(async move {
+        let wire = tokio::spawn(async move {
             // Whoever uses the connection learns that it is gone.
             if let Err(e) = wire.await {
                 tracing::debug!("a connection to PostgreSQL ended: {e}");
             }
         });
-        client.batch_execute(SET_UP).await?;
-        Ok(Self { client, prepared: HashMap::new(), texts: HashMap::new() })
+        let wire = wire.abort_handle();
+        let connection = Self { client, prepared: HashMap::new(), texts: HashMap::new(), wire };
+        connection.client.batch_execute(SET_UP).await?;
+        Ok(connection)
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -94,5 +125,12 @@ impl Connection {
         let prepared = prepared.map_err(|e| Broken::by_statement(text, &e))?;
         self.texts.insert(text, prepared.clone());
         Ok(prepared)
+    }
+}
+
+impl Drop for Connection {
+    /// Without a word to the server: the driver would first wait for what is on the way, with a silent one for ever.
+    fn drop(&mut self) {
+        self.wire.abort();
     }
 }

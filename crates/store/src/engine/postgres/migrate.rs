@@ -5,7 +5,7 @@ use super::{
     open_error::{OpenError, reason},
     options::Options,
 };
-use crate::engine::fnv::Fnv;
+use crate::{copy::place::MARK, engine::fnv::Fnv};
 use domain::time::Timestamp;
 use tokio_postgres::Client;
 
@@ -22,20 +22,39 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (
     version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum BIGINT NOT NULL, applied_at BIGINT NOT NULL
 )";
 
-/// Brings the database to the newest version.
+/// What to do with a copy that has not ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Copies {
+    /// Leave it alone: it is not to be served.
+    AreRefused,
+    /// Go on with it.
+    GoOn,
+}
+
+/// Brings a database that is to be served to the newest version.
 pub(super) async fn migrate(options: &Options, name: &str, now: Timestamp) -> Result<(), OpenError> {
-    let unusable = |e: tokio_postgres::Error| OpenError::Unusable(name.to_owned(), reason(&e));
     let connection = Connection::open(options).await;
     let connection = connection.map_err(|e| OpenError::Unreachable(name.to_owned(), e))?;
     let client = connection.client();
     check_server(client, name).await?;
+    bring(client, name, now, Copies::AreRefused).await
+}
+
+/// Brings the database to the newest version.
+pub(super) async fn bring(
+    client: &Client,
+    name: &str,
+    now: Timestamp,
+    copies: Copies,
+) -> Result<(), OpenError> {
+    let unusable = |e: tokio_postgres::Error| OpenError::Unusable(name.to_owned(), reason(&e));
     client.batch_execute(BEGIN).await.map_err(unusable)?;
     // Nothing is committed before this is through: whatever goes wrong leaves the database as it was.
-    run(client, name, now).await?;
+    run(client, name, now, copies).await?;
     client.batch_execute("COMMIT").await.map_err(unusable)
 }
 
-async fn check_server(client: &Client, name: &str) -> Result<(), OpenError> {
+pub(super) async fn check_server(client: &Client, name: &str) -> Result<(), OpenError> {
     let unusable = |e: tokio_postgres::Error| OpenError::Unusable(name.to_owned(), reason(&e));
     let row = client.query_one(
         "SELECT current_setting('server_version_num')::int4, current_setting('server_version'), current_setting('fsync')",
@@ -52,18 +71,18 @@ async fn check_server(client: &Client, name: &str) -> Result<(), OpenError> {
     Ok(())
 }
 
-async fn run(client: &Client, name: &str, now: Timestamp) -> Result<(), OpenError> {
+/// The tables and views that are there.
+pub(super) async fn tables(client: &Client, name: &str) -> Result<Vec<String>, OpenError> {
     let unusable = |e: tokio_postgres::Error| OpenError::Unusable(name.to_owned(), reason(&e));
     let known = "SELECT c.relname::text FROM pg_class AS c
         WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v')";
     let tables = client.query(known, &[]).await.map_err(unusable)?;
-    let tables: Vec<String> = tables.iter().filter_map(|row| row.try_get(0).ok()).collect();
-    if !tables.iter().any(|t| t == "migration")
-        && let Some(other) = tables.iter().find(|t| MIGRATIONS.iter().any(|(.., text)| makes(text, t)))
-    {
-        return Err(OpenError::Foreign(name.to_owned(), other.clone()));
-    }
-    client.batch_execute(TABLE).await.map_err(unusable)?;
+    Ok(tables.iter().filter_map(|row| row.try_get(0).ok()).collect())
+}
+
+/// How many migrations were applied, all of which this version knows.
+async fn applied(client: &Client, name: &str) -> Result<usize, OpenError> {
+    let unusable = |e: tokio_postgres::Error| OpenError::Unusable(name.to_owned(), reason(&e));
     let applied = client.query("SELECT version, checksum FROM migration ORDER BY version", &[]).await;
     // A table of that name with other columns is another program's.
     let applied = applied.map_err(|_| OpenError::Foreign(name.to_owned(), "migration".into()))?;
@@ -78,7 +97,29 @@ async fn run(client: &Client, name: &str, now: Timestamp) -> Result<(), OpenErro
             Some(_) => {}
         }
     }
-    for (version, title, text) in MIGRATIONS.iter().skip(applied.len()) {
+    Ok(applied.len())
+}
+
+/// Whether a database that has been migrated is at the newest version.
+pub(super) async fn is_current(client: &Client, name: &str) -> Result<bool, OpenError> {
+    Ok(applied(client, name).await? == MIGRATIONS.len())
+}
+
+async fn run(client: &Client, name: &str, now: Timestamp, copies: Copies) -> Result<(), OpenError> {
+    let unusable = |e: tokio_postgres::Error| OpenError::Unusable(name.to_owned(), reason(&e));
+    let tables = tables(client, name).await?;
+    let is_ours = tables.iter().any(|t| t == "migration");
+    if !is_ours
+        && let Some(other) = tables.iter().find(|t| MIGRATIONS.iter().any(|(.., text)| makes(text, t)))
+    {
+        return Err(OpenError::Foreign(name.to_owned(), other.clone()));
+    }
+    if is_ours && copies == Copies::AreRefused && tables.iter().any(|t| t == MARK) {
+        return Err(OpenError::HalfCopied(name.to_owned()));
+    }
+    client.batch_execute(TABLE).await.map_err(unusable)?;
+    let applied = applied(client, name).await?;
+    for (version, title, text) in MIGRATIONS.iter().skip(applied) {
         client.batch_execute(text).await.map_err(unusable)?;
         let note = "INSERT INTO migration (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
         let noted = client.execute(note, &[version, title, &Fnv::of(text), &now.millis()]).await;

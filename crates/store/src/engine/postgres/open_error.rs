@@ -30,6 +30,15 @@ pub enum OpenError {
         "the database {0} has a table {1} that is not ours; use a database, or a schema by `options=-csearch_path=…`, of its own"
     )]
     Foreign(String, String),
+    /// A copy into it was begun and did not end.
+    #[error("the database {0} is a copy that did not end; run `countersign copy` into it again")]
+    HalfCopied(String),
+    /// Made by an earlier version, and not to be changed.
+    #[error("the database {0} was written by an older version; run `countersign migrate` on it first")]
+    Behind(String),
+    /// To be copied, and somebody has it open.
+    #[error("nodes or another copy are connected to the database {0}; stop them all first")]
+    InUse(String),
     /// Anything else.
     #[error("the database {0} cannot be used: {1}")]
     Unusable(String, String),

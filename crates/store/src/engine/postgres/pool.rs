@@ -52,7 +52,7 @@ impl Pool {
         let permit = permit.map_err(|_| Failure::busy("the store has stopped"))?;
         let connection = match self.take_idle() {
             Some(connection) => connection,
-            None => Connection::open(&self.options)
+            None => Connection::open_as_node(&self.options)
                 .await
                 .map_err(|e| Failure::Busy(format!("no connection: {e}")))?,
         };

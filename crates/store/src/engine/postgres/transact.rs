@@ -21,6 +21,7 @@ use std::{
     sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
+use tokio::time::timeout;
 
 /// The name of the lock on the end of the trail. It is taken last, and by whoever has something to record.
 const TRAIL: i64 = 0x4353_676e_0001;
@@ -28,6 +29,12 @@ const TRAIL: i64 = 0x4353_676e_0001;
 const AGAIN_MAX: u32 = 5;
 /// How long it waits before that, more each time.
 const AGAIN_AFTER: Duration = Duration::from_millis(30);
+
+/// How long a server may keep silent: on the statements of a transaction, on those of a query, on COMMIT. It ends what
+/// it hears of by itself before that; whoever does not answer by then is gone, or what lies between is.
+const WRITE_MAX: Duration = Duration::from_secs(10);
+const READ_MAX: Duration = Duration::from_secs(25);
+const COMMIT_MAX: Duration = Duration::from_secs(5);
 
 /// What transactions need.
 pub(super) struct Transactions {
@@ -104,11 +111,12 @@ impl Transactions {
     /// One transaction, committed or rolled back. Answers who has not begun.
     async fn attempt(&self, jobs: &[Box<dyn Job>], writes: bool) -> Result<Vec<usize>, Broken> {
         let mut lease = self.pool.lease().await.map_err(Broken::Lost)?;
-        let begin = match writes {
-            true => "BEGIN",
-            false => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        let (begin, limit) = match writes {
+            true => ("BEGIN", WRITE_MAX),
+            false => ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", READ_MAX),
         };
-        let done = Rounds::new(jobs, writes).run(&mut lease.connection, begin).await;
+        let done = timeout(limit, Rounds::new(jobs, writes).run(&mut lease.connection, begin)).await;
+        let done = done.unwrap_or_else(|_| Err(Broken::Lost(silent())));
         let committed = match done {
             Ok(done) => self.commit(&mut lease.connection, done).await,
             Err(broken) => Err(broken),
@@ -116,9 +124,9 @@ impl Transactions {
         match &committed {
             Ok(_) => lease.give_back(),
             Err(Broken::Failed(_) | Broken::Again(_)) => {
-                match lease.connection.client().batch_execute("ROLLBACK").await {
-                    Ok(()) => lease.give_back(),
-                    Err(_) => lease.discard(),
+                match timeout(COMMIT_MAX, lease.connection.client().batch_execute("ROLLBACK")).await {
+                    Ok(Ok(())) => lease.give_back(),
+                    _ => lease.discard(),
                 }
             }
             Err(Broken::Lost(_) | Broken::Unknown(_)) => lease.discard(),
@@ -129,21 +137,30 @@ impl Transactions {
     async fn commit(&self, connection: &mut Connection, done: Done) -> Result<Vec<usize>, Broken> {
         let entries = match done.recorded.is_empty() {
             true => vec![],
-            false => self.linked(connection, &done.recorded).await?,
+            false => {
+                let linked = timeout(WRITE_MAX, self.linked(connection, &done.recorded)).await;
+                linked.unwrap_or_else(|_| Err(Broken::Lost(silent())))?
+            }
         };
         let asks: Vec<&Ask> = entries.iter().collect();
         // The entries go first and alone: an error of theirs is known before COMMIT is sent, which would answer it with
         // a rollback that looks like success.
         if !asks.is_empty() {
-            run(connection, Go { begin: None, names: vec![], locking: false, asks }).await?;
+            let go = Go { begin: None, names: vec![], locking: false, asks };
+            let written = timeout(WRITE_MAX, run(connection, go)).await;
+            written.unwrap_or_else(|_| Err(Broken::Lost(silent())))?;
         }
         let figures = self.pool.figures();
         let begun = Instant::now();
-        let committed = connection.client().batch_execute("COMMIT").await;
+        let committed = timeout(COMMIT_MAX, connection.client().batch_execute("COMMIT")).await;
         figures.committed(begun.elapsed());
         match committed {
-            Ok(()) => Ok(done.put_off),
-            Err(e) => {
+            Ok(Ok(())) => Ok(done.put_off),
+            Err(_) => {
+                figures.failed_commits.fetch_add(1, Relaxed);
+                Err(Broken::Unknown(silent()))
+            }
+            Ok(Err(e)) => {
                 figures.failed_commits.fetch_add(1, Relaxed);
                 Err(match Broken::by_statement("COMMIT", &e) {
                     again @ Broken::Again(_) => again,
@@ -176,6 +193,10 @@ impl Transactions {
         asks.push(Ask::new(&SET_TRAIL_END, &EndRow::of(end, ring).params(), false));
         Ok(asks)
     }
+}
+
+fn silent() -> Failure {
+    Failure::busy("PostgreSQL keeps silent")
 }
 
 /// The only row of a reply, if there is one.

@@ -23,15 +23,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|e| named(path, &e))?;
     // Whose it is comes first: WAL mode is written into the file, and another program's is left as it is.
-    let owner: i32 =
-        connection.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(|e| named(path, &e))?;
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))
-        .map_err(|e| named(path, &e))?;
-    let fresh = owner == 0 && tables == 0;
-    if owner != APPLICATION_ID && !fresh {
-        return Err(OpenError::Foreign(path.to_owned()));
-    }
+    let fresh = !belongs_to_us(&connection, path)?;
     set_up(
         &connection,
         "PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
@@ -43,6 +35,23 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
         connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(|e| named(path, &e))?;
     }
     Ok(connection)
+}
+
+/// Whether the database is ours; it is nobody's yet if it is empty.
+///
+/// # Errors
+/// When it is another program's.
+pub(super) fn belongs_to_us(connection: &Connection, path: &Path) -> Result<bool, OpenError> {
+    let owner: i32 =
+        connection.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(|e| named(path, &e))?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))
+        .map_err(|e| named(path, &e))?;
+    match owner {
+        APPLICATION_ID => Ok(true),
+        0 if tables == 0 => Ok(false),
+        _ => Err(OpenError::Foreign(path.to_owned())),
+    }
 }
 
 /// A connection that copies the log into the database, and does nothing else.

@@ -39,6 +39,12 @@ pub enum OpenError {
         "a restore into {0} did not end; run it again (what was there before is in a folder named replaced-…)"
     )]
     HalfRestored(PathBuf),
+    /// A copy into it was begun and did not end.
+    #[error("the database {0} is a copy that did not end; run `countersign copy` into it again")]
+    HalfCopied(PathBuf),
+    /// Made by an earlier version, and not to be changed.
+    #[error("the database {0} was written by an older version; run `countersign migrate` on it first")]
+    TooOld(PathBuf),
     /// Anything else.
     #[error("{0} cannot be used: {1}")]
     Unusable(PathBuf, String),
@@ -130,6 +136,12 @@ impl DataFolder {
             drop(file.set_permissions(std::fs::Permissions::from_mode(0o600)));
         }
         path
+    }
+
+    /// Whether there is a database in a folder, which is not made for that.
+    #[must_use]
+    pub fn holds_database(path: &Path) -> bool {
+        path.join(DATABASE).exists()
     }
 
     /// Whether there is a database.
