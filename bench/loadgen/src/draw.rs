@@ -11,36 +11,55 @@ use std::rc::Rc;
 /// can be drawn again.
 const STRIDE_S: u64 = 120;
 
+/// A store, by the server before it.
+pub(crate) struct Store {
+    pub(crate) bench: Rc<Bench>,
+    pub(crate) report: Report,
+    /// How many factors it is given.
+    pub(crate) factors: usize,
+}
+
+/// All stores are filled first. Then each round visits one after the other, so that whatever the machine does meanwhile
+/// it does to all of them.
 pub(crate) async fn run(
-    bench: &Rc<Bench>,
-    report: &mut Report,
-    factors: usize,
+    stores: &mut [Store],
     rounds: usize,
     conns: &[usize],
     counts: &[usize],
     probe: &impl Fn() -> Result<f64, String>,
 ) -> Result<(), String> {
-    let factors = enroll(bench, factors).await?;
-    println!("{}: {} factors enrolled", report.name(), factors.len());
+    let mut filled = Vec::new();
+    for store in stores.iter() {
+        let factors = enroll(&store.bench, store.factors).await?;
+        println!("{}: {} factors enrolled", store.report.name(), factors.len());
+        filled.push(factors);
+    }
     let mut ahead_s = 0;
     let mut draws = Draws(0x9e37_79b9_7f4a_7c15);
     for (conns, n) in conns.iter().zip(counts) {
         let sync_us = probe()?;
-        let mut totals = (Phase::default(), Phase::default());
+        let mut totals: Vec<_> = stores.iter().map(|_| (Phase::default(), Phase::default())).collect();
         for _ in 0..rounds.max(1) {
-            let items = draws.some(&factors, *n);
-            let (items, challenged) = phase(bench, Op::Challenge, items, *conns, ahead_s).await;
-            let (_, verified) = phase(bench, Op::Verify, items, *conns, ahead_s).await;
-            totals.0.absorb(challenged);
-            totals.1.absorb(verified);
-            if rounds > 1 {
-                let moved = bench.api.advance_clock(&mut bench.api.conn(), STRIDE_S).await;
-                moved.map_err(|e| e.to_string())?.map_err(|e| format!("the clock does not move: {e:?}"))?;
-                ahead_s += STRIDE_S;
+            for ((store, factors), total) in stores.iter().zip(&filled).zip(&mut totals) {
+                let items = draws.some(factors, *n);
+                let (items, challenged) = phase(&store.bench, Op::Challenge, items, *conns, ahead_s).await;
+                let (_, verified) = phase(&store.bench, Op::Verify, items, *conns, ahead_s).await;
+                total.0.absorb(challenged);
+                total.1.absorb(verified);
+                if rounds > 1 {
+                    let api = &store.bench.api;
+                    let moved = api.advance_clock(&mut api.conn(), STRIDE_S).await;
+                    moved
+                        .map_err(|e| e.to_string())?
+                        .map_err(|e| format!("the clock does not move: {e:?}"))?;
+                }
             }
+            ahead_s += if rounds > 1 { STRIDE_S } else { 0 };
         }
-        report.phase(Op::Challenge.name(), *conns, factors.len(), sync_us, &mut totals.0);
-        report.phase(Op::Verify.name(), *conns, factors.len(), sync_us, &mut totals.1);
+        for ((store, factors), total) in stores.iter_mut().zip(&filled).zip(&mut totals) {
+            store.report.phase(Op::Challenge.name(), *conns, factors.len(), sync_us, &mut total.0);
+            store.report.phase(Op::Verify.name(), *conns, factors.len(), sync_us, &mut total.1);
+        }
     }
     Ok(())
 }

@@ -9,6 +9,8 @@
 //!   --warmup 200     flows run first and not counted
 //!   --factors N      enroll N factors first, then challenge and verify n of them, drawn at random
 //!   --rounds R       with --factors: R draws, between which the clock of a server in dev mode moves on
+//!   --beside ADDR    with --factors: another server, visited in turns with the first, --beside-pid PID,
+//!                    --beside-factors N, --beside-name NAME
 //!   --open RATE      instead: arrivals at a fixed rate (per second, or 5x the peak measured first)
 //!   --op challenge   what arrives: enroll or challenge
 //!   --seconds 10     for how long
@@ -33,8 +35,26 @@ use report::Report;
 use std::{path::PathBuf, process::ExitCode, rc::Rc, time::Duration};
 
 const NAMES: &[&str] = &[
-    "addr", "pid", "key", "conc", "n", "max-s", "warmup", "factors", "rounds", "open", "op", "seconds",
-    "sockets", "folder", "name", "json",
+    "addr",
+    "pid",
+    "key",
+    "conc",
+    "n",
+    "max-s",
+    "warmup",
+    "factors",
+    "rounds",
+    "open",
+    "op",
+    "seconds",
+    "sockets",
+    "folder",
+    "name",
+    "json",
+    "beside",
+    "beside-pid",
+    "beside-factors",
+    "beside-name",
 ];
 
 /// No more factors than this in one run: it is a bench, not a flood.
@@ -56,15 +76,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> Result<(), String> {
-    let addr = args.text("addr").ok_or("--addr is needed")?.parse().map_err(|e| format!("--addr: {e}"))?;
-    let tag = format!("load-{:x}", loadgen::clock::unix_millis());
-    let api = Api::new(
-        addr,
-        args.text("key").unwrap_or("sk_test_default"),
-        args.has("idempotency").then_some(tag),
-    )?;
-    let max = Duration::from_secs(args.get("max-s", 20)?);
-    let bench = Rc::new(Bench { api, server_pid: args.get("pid", 0)?, max });
+    let bench = bench(args, "addr", args.get("pid", 0)?)?;
     let mut report = Report::new(args.text("name").unwrap_or("server"), args.text("json"))?;
     let folder = args.text("folder").map_or_else(std::env::temp_dir, PathBuf::from);
     let probe = || stats::sync_probe_us(&folder).map_err(|e| format!("{}: {e}", folder.display()));
@@ -81,8 +93,15 @@ async fn run(args: &Args) -> Result<(), String> {
     let factors = args.get("factors", 0)?;
     if factors > 0 {
         let rounds = args.get("rounds", 1)?;
-        return draw::run(&bench, &mut report, factors.min(MAX_FACTORS), rounds, &conns, &counts, &probe)
-            .await;
+        let mut stores = vec![draw::Store { bench, report, factors: factors.min(MAX_FACTORS) }];
+        if args.has("beside") {
+            let bench = self::bench(args, "beside", args.get("beside-pid", 0)?)?;
+            let report = Report::new(args.text("beside-name").unwrap_or("beside"), args.text("json"))?;
+            let factors = args.get("beside-factors", factors)?.min(MAX_FACTORS);
+            flow(&bench, warmup, 8).await;
+            stores.push(draw::Store { bench, report, factors });
+        }
+        return draw::run(&mut stores, rounds, &conns, &counts, &probe).await;
     }
     let mut seen = warmup;
     for (conns, n) in conns.into_iter().zip(counts) {
@@ -98,6 +117,16 @@ async fn run(args: &Args) -> Result<(), String> {
         seen += n;
     }
     Ok(())
+}
+
+/// The server whose address is the argument `name`.
+fn bench(args: &Args, name: &str, server_pid: u32) -> Result<Rc<Bench>, String> {
+    let addr = args.text(name).ok_or_else(|| format!("--{name} is needed"))?;
+    let addr = addr.parse().map_err(|e| format!("--{name}: {e}"))?;
+    let tag = format!("load-{:x}", loadgen::clock::unix_millis());
+    let key = args.text("key").unwrap_or("sk_test_default");
+    let api = Api::new(addr, key, args.has("idempotency").then_some(tag))?;
+    Ok(Rc::new(Bench { api, server_pid, max: Duration::from_secs(args.get("max-s", 20)?) }))
 }
 
 /// `n` whole flows that are not counted.

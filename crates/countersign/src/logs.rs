@@ -1,12 +1,12 @@
 //! Logs: one line an event to standard output, written by a thread of its own so that a slow pipe stalls no request.
 
-use crate::usage::wrong;
-use std::{fs::File, io, os::fd::AsFd as _};
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
+mod lines;
 
-/// Lines that may wait to be written; beyond that they are dropped, and counted.
-const LINES_MAX: usize = 16_384;
+use crate::usage::wrong;
+pub(crate) use lines::Lines;
+use lines::Writing;
+use std::{fs::File, io, os::fd::AsFd as _, sync::Arc};
+use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -33,9 +33,8 @@ impl std::str::FromStr for Format {
 
 /// Logging, until dropped: then what waits is written.
 pub(crate) struct Logs {
-    _written_on_drop: WorkerGuard,
-    /// Counts lines that were dropped.
-    pub(crate) dropped: ErrorCounter,
+    _written_on_drop: Writing,
+    pub(crate) lines: Arc<Lines>,
 }
 
 /// Whether `level` can be read.
@@ -63,13 +62,11 @@ pub(crate) fn start(format: Format, level: &str) -> anyhow::Result<Logs> {
     let filter = EnvFilter::try_new(level)?;
     // The descriptor itself: the standard library's handle would write line by line.
     let out: Box<dyn io::Write + Send> = match io::stdout().as_fd().try_clone_to_owned() {
-        Ok(fd) => Box::new(io::BufWriter::with_capacity(64 * 1024, File::from(fd))),
+        Ok(fd) => Box::new(File::from(fd)),
         Err(_) => Box::new(io::sink()),
     };
-    let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_MAX);
-    let (writer, guard) = builder.finish(out);
-    let dropped = writer.error_counter();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let waiting = Arc::new(Lines::default());
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Arc::clone(&waiting));
     let started = match format {
         Format::Json => {
             lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
@@ -77,5 +74,5 @@ pub(crate) fn start(format: Format, level: &str) -> anyhow::Result<Logs> {
         Format::Text => lines.with_ansi(crate::output::in_colour()).compact().try_init(),
     };
     started.map_err(|e| anyhow::anyhow!("logging cannot start: {e}"))?;
-    Ok(Logs { _written_on_drop: guard, dropped })
+    Ok(Logs { _written_on_drop: Writing::start(Arc::clone(&waiting), out)?, lines: waiting })
 }

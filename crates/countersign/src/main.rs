@@ -28,6 +28,7 @@ use clap::Parser as _;
 use std::process::ExitCode;
 
 /// Small allocations of many threads are most of what a request does; the system's allocator keeps more of them.
+/// Without huge pages, which bring no speed here and hold 10 MiB that small allocations leave unused.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

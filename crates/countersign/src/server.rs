@@ -18,7 +18,6 @@ use delivery::{Sender, Worker};
 use edge::{Admission, Gauges, Limits, Listener, Shutdown, TlsFiles, TlsReloader};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::task::JoinSet;
-use tracing_appender::non_blocking::ErrorCounter;
 
 /// How it is served.
 pub(crate) struct Plan {
@@ -33,7 +32,7 @@ pub(crate) struct Plan {
     /// Where traces go, if anywhere.
     pub(crate) traces: Option<traces::Settings>,
     /// Counts log lines dropped.
-    pub(crate) dropped_lines: Option<ErrorCounter>,
+    pub(crate) dropped_lines: Option<Arc<crate::logs::Lines>>,
 }
 
 fn bind(address: SocketAddr, name: &str) -> anyhow::Result<Listener> {

@@ -76,7 +76,7 @@ pub(super) async fn run(args: Dev) -> anyhow::Result<()> {
         tls: None,
         limits: Limits::default(),
         traces: None,
-        dropped_lines: Some(logs.dropped.clone()),
+        dropped_lines: Some(std::sync::Arc::clone(&logs.lines)),
     };
     let welcome = |address| Welcome {
         address,

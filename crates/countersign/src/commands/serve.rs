@@ -33,7 +33,7 @@ pub(super) async fn run(file: PathBuf, database: Option<String>) -> anyhow::Resu
         tls: config.tls,
         limits: config.limits,
         traces: config.traces,
-        dropped_lines: Some(logs.dropped.clone()),
+        dropped_lines: Some(std::sync::Arc::clone(&logs.lines)),
     };
     let announce = |address| tracing::info!(%address, "serving");
     serve(house, plan, Arc::new(NoSender), |_, _| Router::new(), announce).await

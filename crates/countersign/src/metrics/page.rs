@@ -12,7 +12,6 @@ use edge::{Admission, Gauges};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use std::sync::Arc;
 use store::Store;
-use tracing_appender::non_blocking::ErrorCounter;
 
 /// The format that `encode` writes.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -24,7 +23,7 @@ pub(crate) fn router(
     store: Store,
     gauges: Arc<Gauges>,
     admission: Arc<Admission>,
-    dropped_lines: Option<ErrorCounter>,
+    dropped_lines: Option<Arc<crate::logs::Lines>>,
     spans: Option<Arc<Queue>>,
 ) -> Router {
     let mut figures = Registry::with_prefix("countersign");

@@ -14,7 +14,6 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 use store::Store;
-use tracing_appender::non_blocking::ErrorCounter;
 
 /// Upper ends of the buckets of commit times, in seconds; the last is open.
 const COMMIT_ENDS: [f64; 6] = [0.001, 0.004, 0.016, 0.064, 0.256, f64::INFINITY];
@@ -24,7 +23,7 @@ pub(super) struct Figures {
     pub(super) store: Store,
     pub(super) gauges: Arc<Gauges>,
     pub(super) admission: Arc<Admission>,
-    pub(super) dropped_lines: Option<ErrorCounter>,
+    pub(super) dropped_lines: Option<Arc<crate::logs::Lines>>,
     pub(super) spans: Option<Arc<Queue>>,
 }
 
@@ -102,7 +101,7 @@ impl Collector for Figures {
         )?;
         counter(out, "tls_failures", "TLS handshakes that failed", gauges.tls_failures_total())?;
         counter(out, "bad_framing", "Requests refused for their framing", gauges.bad_framing_total())?;
-        let dropped = self.dropped_lines.as_ref().map_or(0, |d| d.dropped_lines() as u64);
+        let dropped = self.dropped_lines.as_ref().map_or(0, |d| d.dropped());
         counter(out, "log_lines_dropped", "Log lines dropped because their reader was slow", dropped)?;
         if let Some(spans) = &self.spans {
             counter(out, "spans_sent", "Spans that the collector took", read(&spans.sent))?;

@@ -6,6 +6,7 @@ mod connection;
 pub(crate) mod copying;
 mod folder;
 mod migrate;
+mod queue;
 mod reader;
 mod soundness;
 mod transaction;

@@ -6,6 +6,7 @@
 use super::{
     BATCH_MAX, Figures, OpenError, QUEUE_MAX,
     checkpoint::{Bounds, Checkpoints},
+    queue::{Queue, Refused},
     soundness::Soundness,
     transaction::{LiteTx, at_once},
 };
@@ -14,7 +15,6 @@ use crate::{
     statements::{APPEND_EVENT, SET_TRAIL_END},
     trail::{ChainEnd, EndRow, Entry, chain_end},
 };
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use domain::event::Event;
 use rusqlite::Connection;
 use secrets::KeyRing;
@@ -75,15 +75,25 @@ pub(super) struct Trail {
 enum Message {
     Run(Box<dyn Job>),
     BeginTrail(Trail),
-    Close,
 }
 
 /// The way to the thread.
 #[derive(Clone)]
 pub(super) struct Writer {
-    queue: Sender<Message>,
+    way: Arc<Way>,
     soundness: Soundness,
-    thread: Arc<std::sync::Mutex<Option<std::thread::JoinHandle<()>>>>,
+}
+
+/// When nobody has it any more the thread ends.
+struct Way {
+    queue: Arc<Queue<Message>>,
+    thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        self.queue.end();
+    }
 }
 
 impl Writer {
@@ -93,15 +103,22 @@ impl Writer {
         figures: Arc<Figures>,
         soundness: Soundness,
     ) -> Result<Self, OpenError> {
-        let (queue, waiting) = bounded(QUEUE_MAX);
+        let queue = Arc::new(Queue::new(QUEUE_MAX));
         let checkpoints = Checkpoints::start(&mut connection, &path, Bounds::USUAL, soundness.clone())?;
-        let mut thread =
-            Thread { connection, waiting, trail: None, figures, checkpoints, soundness: soundness.clone() };
+        let mut thread = Thread {
+            connection,
+            queue: Arc::clone(&queue),
+            trail: None,
+            figures,
+            checkpoints,
+            soundness: soundness.clone(),
+        };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || thread.serve())
             .map_err(|e| OpenError::Unusable(path, format!("no thread for the writer: {e}")))?;
-        Ok(Self { queue, soundness, thread: Arc::new(std::sync::Mutex::new(Some(thread))) })
+        let thread = std::sync::Mutex::new(Some(thread));
+        Ok(Self { way: Arc::new(Way { queue, thread }), soundness })
     }
 
     pub(super) fn submit<S: Step>(
@@ -114,19 +131,19 @@ impl Writer {
             return Err(Failure::busy("the store has stopped"));
         }
         let job = StepJob { step, out: None, timed, begun: None, answer };
-        match self.queue.try_send(Message::Run(Box::new(job))) {
+        match self.way.queue.push(Message::Run(Box::new(job))) {
             Ok(()) => Ok(receiver),
-            Err(TrySendError::Full(_)) => Err(Failure::busy("the queue is full")),
-            Err(TrySendError::Disconnected(_)) => Err(Failure::busy("the store has stopped")),
+            Err(Refused::Full) => Err(Failure::busy("the queue is full")),
+            Err(Refused::Closed) => Err(Failure::busy("the store has stopped")),
         }
     }
 
     pub(super) fn begin_trail(&self, trail: Trail) -> Result<(), Failure> {
-        self.queue.try_send(Message::BeginTrail(trail)).map_err(|_| Failure::busy("the writer takes nothing"))
+        self.way.queue.push(Message::BeginTrail(trail)).map_err(|_| Failure::busy("the writer takes nothing"))
     }
 
     pub(super) fn depth(&self) -> usize {
-        self.queue.len()
+        self.way.queue.len()
     }
 
     pub(super) fn is_sound(&self) -> bool {
@@ -134,8 +151,8 @@ impl Writer {
     }
 
     pub(super) fn close(&self) {
-        drop(self.queue.send(Message::Close));
-        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        self.way.queue.end();
+        let thread = self.way.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(thread) = thread {
             drop(thread.join());
         }
@@ -144,7 +161,7 @@ impl Writer {
 
 struct Thread {
     connection: Connection,
-    waiting: Receiver<Message>,
+    queue: Arc<Queue<Message>>,
     trail: Option<Trail>,
     figures: Arc<Figures>,
     checkpoints: Checkpoints,
@@ -160,34 +177,33 @@ enum Group {
     NotCommitted(Failure),
 }
 
+impl Drop for Thread {
+    /// Whoever still waits learns that the store has stopped: their answer's sender goes with the queue.
+    fn drop(&mut self) {
+        self.queue.abandon();
+    }
+}
+
 impl Thread {
     fn serve(&mut self) {
+        let mut taken = Vec::with_capacity(BATCH_MAX);
         let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(BATCH_MAX);
-        while let Ok(first) = self.waiting.recv() {
-            let mut closing = self.take(first, &mut batch);
-            while !closing && batch.len() < BATCH_MAX {
-                let Ok(next) = self.waiting.try_recv() else { break };
-                closing = self.take(next, &mut batch);
+        while self.soundness.holds() && self.queue.take(&mut taken, BATCH_MAX) {
+            for message in taken.drain(..) {
+                match message {
+                    Message::Run(job) => batch.push(job),
+                    // What is before it in the batch runs after it, for nothing that needs the trail can be there.
+                    Message::BeginTrail(trail) => self.trail = Some(trail),
+                }
             }
             if !batch.is_empty() {
                 self.run_batch(&mut batch);
             }
-            if closing || !self.soundness.holds() {
-                break;
-            }
             self.checkpoints.after_commit(&self.connection);
         }
-        // Whoever still waits learns that the store has stopped: their answer's sender goes with the queue.
-    }
-
-    /// Whether to stop after this batch.
-    fn take(&mut self, message: Message, batch: &mut Vec<Box<dyn Job>>) -> bool {
-        match message {
-            Message::Run(job) => batch.push(job),
-            Message::BeginTrail(trail) => self.trail = Some(trail),
-            Message::Close => return true,
+        if self.soundness.holds() {
+            self.checkpoints.at_the_end(&self.connection);
         }
-        false
     }
 
     fn run_batch(&mut self, batch: &mut Vec<Box<dyn Job>>) {
