@@ -26,7 +26,7 @@ use super::{Figures, confirmed};
 use crate::{Failure, Query, Step, step::Company, timing};
 use domain::time::Timestamp;
 use job::{Job, of_query, of_step};
-use lane::Lane;
+use lane::{Grouping, Lane};
 use secrets::KeyRing;
 use std::{
     future::Future,
@@ -58,9 +58,11 @@ impl Postgres {
     pub async fn open(options: Options, now: Timestamp) -> Result<Self, OpenError> {
         let name = options.name();
         migrate::migrate(&options, &name, now).await?;
+        let grouping = Grouping::of(&options);
         let pool = Arc::new(pool::Pool::new(options, Arc::new(Figures::default())));
         let transactions = Arc::new(Transactions { pool, ring: OnceLock::new() });
-        let (opening, answering) = (Lane::start(&transactions), Lane::start(&transactions));
+        let (opening, answering) =
+            (Lane::start(&transactions, grouping), Lane::start(&transactions, grouping));
         Ok(Self(Arc::new(Inner { name, transactions, opening, answering, alone: Arc::default() })))
     }
 
