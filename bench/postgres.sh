@@ -3,7 +3,8 @@
 #
 #   postgres_start FOLDER   starts it below the folder and sets postgres_url, to which /DATABASE… belongs
 #   postgres_database NAME  makes an empty database
-#   postgres_sql NAME       runs the statements on its standard input
+#   postgres_drop NAME      takes it away
+#   postgres_sql NAME       runs the statements on its standard input; more arguments are psql's
 #   postgres_stop
 
 postgres_as() {
@@ -11,7 +12,8 @@ postgres_as() {
 }
 
 postgres_start() {
-  postgres_bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
+  postgres_bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
+  [ -n "$postgres_bin" ] || { echo "PostgreSQL is needed: apt-get install postgresql" >&2; return 1; }
   postgres_folder=$1/postgres
   mkdir -p "$postgres_folder"
   chmod 755 "$1" "$postgres_folder"
@@ -40,11 +42,12 @@ CONF
 
 postgres_database() { postgres_sql postgres <<<"CREATE DATABASE $1"; }
 
-postgres_sql() { psql -X -q -v ON_ERROR_STOP=1 -h "$postgres_folder" -U countersign -d "$1"; }
+postgres_drop() { postgres_sql postgres <<<"DROP DATABASE $1 WITH (FORCE)"; }
 
-# CPU seconds of the server's processes, those that have ended included.
-postgres_cpu() {
-  ps -o cputimes= -p "$postgres_pid" --ppid "$postgres_pid" | awk '{ sum += $1 } END { print sum }'
+postgres_sql() {
+  local database=$1
+  shift
+  psql -X -q -v ON_ERROR_STOP=1 -h "$postgres_folder" -U countersign -d "$database" "$@"
 }
 
 postgres_stop() {

@@ -8,6 +8,7 @@
 //!   --flight 2      transactions on the way at a time, each with all that has gathered meanwhile
 //!   --batch 128     verifies in one transaction at most; 1 for a transaction each
 //!   --trail         an entry in the trail for each, under the trail's lock, as in the product
+//!   --database-pid P  the server, if it is on this machine: its CPU is told
 //!   --name NAME     what to call it in the output
 //!   --json FILE     add a JSON line
 //! ```
@@ -34,7 +35,7 @@ use tokio_postgres::{Client, NoTls};
 
 fn main() -> ExitCode {
     let run = || {
-        let names = ["url", "n", "callers", "flight", "batch", "name", "json"];
+        let names = ["url", "n", "callers", "flight", "batch", "database-pid", "name", "json"];
         let args = Args::read(std::env::args().skip(1), &names, &["trail"])?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         LocalSet::new().block_on(&runtime.map_err(|e| e.to_string())?, run(&args))
@@ -100,7 +101,9 @@ async fn run(args: &Args) -> Result<(), String> {
         drop(tokio::task::spawn_local(serve(Rc::clone(&queue), batcher, most)));
     }
 
-    let (begun, cpu) = (Instant::now(), procfs::own_cpu_s());
+    let database = args.get::<u32>("database-pid", 0)?;
+    let database_cpu = || if database == 0 { 0.0 } else { procfs::family_cpu_s(database) };
+    let (begun, cpu, its_cpu) = (Instant::now(), procfs::own_cpu_s(), database_cpu());
     let ran: Vec<_> =
         (0..callers).map(|_| tokio::task::spawn_local(call(Rc::clone(&todo), Rc::clone(&queue)))).collect();
     let mut latencies = Latencies::default();
@@ -108,6 +111,7 @@ async fn run(args: &Args) -> Result<(), String> {
         latencies.append(&mut caller.await.map_err(|e| e.to_string())?);
     }
     let (took, cpu) = (begun.elapsed().as_secs_f64(), procfs::own_cpu_s() - cpu);
+    let its_cpu = database_cpu() - its_cpu;
     if let Some(why) = queue.trouble.take() {
         return Err(why);
     }
@@ -117,7 +121,7 @@ async fn run(args: &Args) -> Result<(), String> {
         "name": args.text("name").unwrap_or("pg-limit"), "op": "verify", "connections": callers,
         "rate_per_s": done as f64 / took,
         "p50_ms": latencies.quantile_ms(0.5), "p99_ms": latencies.quantile_ms(0.99),
-        "cpu_us_per_op": cpu * 1e6 / done as f64,
+        "cpu_us_per_op": cpu * 1e6 / done as f64, "database_cpu_us_per_op": its_cpu * 1e6 / done as f64,
         "per_batch": done as f64 / f64::from(batches),
         "commit_ms": queue.committing.get().as_secs_f64() * 1e3 / f64::from(batches),
         "refused": 0, "broken": 0,

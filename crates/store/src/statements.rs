@@ -169,9 +169,10 @@ catalogue! {
     LATEST_FACTOR = "SELECT id FROM factor ORDER BY id DESC LIMIT 1";
     LATEST_CHALLENGE = "SELECT id FROM challenge ORDER BY id DESC LIMIT 1";
 
-    // Purges, in small bites from the old end.
-    PURGE_CHALLENGES = "DELETE FROM challenge WHERE id IN
-        (SELECT id FROM challenge WHERE id < $1 ORDER BY id LIMIT $2)";
+    // Purges, in small bites from the old end. Challenges are many: where a bite ends is found first, and the next begins
+    // there, for PostgreSQL's index still holds what is gone until it is vacuumed.
+    END_OF_BITE = "SELECT id FROM challenge WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3";
+    PURGE_CHALLENGES = "DELETE FROM challenge WHERE id >= $1 AND id < $2";
     PURGE_ANSWERS = "DELETE FROM remembered_answer WHERE seq IN
         (SELECT seq FROM (SELECT seq, created_at FROM remembered_answer ORDER BY seq LIMIT $2) AS oldest
         WHERE created_at < $1)";

@@ -12,6 +12,8 @@ mod migrate;
 mod open_error;
 mod options;
 mod passfile;
+#[cfg(test)]
+mod plans;
 mod pool;
 mod rounds;
 mod texts;
