@@ -5,6 +5,7 @@
 use countersign_store as store;
 
 mod bench;
+mod grouping;
 #[path = "../laws/mod.rs"]
 mod laws;
 mod nodes;

@@ -45,9 +45,9 @@ impl Options {
     ///
     /// Besides what the driver knows (`target_session_attrs`, `connect_timeout`, `options`, `application_name`,
     /// keep-alives, …): `sslmode` up to `verify-full`, `sslrootcert=FILE` (PEM; without it the system's roots),
-    /// `passfile=FILE`, `pool_size=N`; and `batch=N`, for measuring only: at most so many steps share a transaction, and
-    /// with `batch=1` each has its own, as many at once as there are connections. Without a password in the URL it is looked up in `passfile`, else in
-    /// `default_passfile`, in the format of `~/.pgpass`.
+    /// `passfile=FILE`, `pool_size=N`; and `batch=N`, to measure and to tune: at most so many steps share a transaction,
+    /// and with `batch=1` each has its own, as many at once as there are connections. Without a password in the URL it is
+    /// looked up in `passfile`, else in `default_passfile`, in the format of `~/.pgpass`.
     ///
     /// # Errors
     /// What is wrong with the URL or with a file it names.
