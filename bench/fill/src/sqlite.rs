@@ -2,7 +2,10 @@
 
 use crate::rows::Rows;
 use rusqlite::{Connection, params};
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 /// Fills it.
 ///
@@ -17,7 +20,14 @@ fn write(path: &Path, rows: &Rows) -> Result<(), String> {
     let mut connection = Connection::open(path).map_err(told)?;
     let prepare = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144;
         PRAGMA temp_store = MEMORY;";
-    connection.execute_batch(prepare).map_err(told)?;
+    // The store that the keys were read from may take a moment to end.
+    let begun = Instant::now();
+    while let Err(e) = connection.execute_batch(prepare) {
+        if begun.elapsed() > Duration::from_secs(10) {
+            return Err(told(e));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let some =
         connection.query_row("SELECT EXISTS (SELECT 1 FROM factor)", [], |r| r.get(0)).map_err(told)?;
     if some {
