@@ -136,13 +136,15 @@ if rows:
 rows = []
 for p in (line for line in lines if line.get("op", "").startswith("open ")):
     rows.append([
-        p["op"].removeprefix("open "), f"{p['peak_per_s']:.0f}", f"{p['sent_per_s'] / p['peak_per_s']:.1f}",
-        f"{p['good_per_s'] / p['peak_per_s']:.2f}", f"{p['refusal_p50_ms']:.1f} / {p['refusal_p99_ms']:.1f}",
-        p["broken"], f"{p['normal_after_s']:.2f}",
+        p["op"].removeprefix("open "), p["sockets"], f"{p['peak_per_s']:.0f}",
+        f"{p['offered_per_s'] / p['peak_per_s']:.1f} / {p['sent_per_s'] / p['peak_per_s']:.1f}", f"{p['good_of_peak']:.2f}",
+        f"{p['served_p50_ms']:.0f} / {p['served_p99_ms']:.0f}", p["refused"],
+        f"{p['refusal_p50_ms']:.1f} / {p['refusal_p99_ms']:.1f}", p["broken"], f"{p['normal_after_s']:.2f}",
+        f"{p['generator_cpu_pct']:.0f}",
     ])
 if rows:
-    table(["overload of", "peak/s", "sent, times the peak", "goodput, of the peak", "refusal p50 / p99 ms", "broken",
-           "normal again, s"], rows)
+    table(["overload of", "connections", "peak/s", "offered / sent, times the peak", "goodput, of the peak",
+           "served p50 / p99 ms", "refused", "refusal p50 / p99 ms", "broken", "normal again, s", "generator CPU %"], rows)
 
 trouble = [p for p in phases if p["refused"] or p["broken"]]
 if trouble:

@@ -2,8 +2,12 @@
 //! when many callers share a server. Each latency counts from the moment the request was due, so a server
 //! that makes the generator wait cannot hide it.
 //!
-//! First a calm closed loop finds the peak; then the arrivals; then half the peak, to see how long the server
-//! takes to be itself again. Measured (F72): goodput, the time of a refusal, recovery.
+//! A calm closed loop finds the peak; then come the arrivals. That is done several times in turn, and goodput is held against
+//! the peaks just before and just after it, as the machine's speed changes by the minute. At the end half the peak arrives, to
+//! see how long the server takes to be itself again. Measured (F72): goodput, the time of a refusal, recovery.
+//!
+//! What arrives waits in the generator for a free connection, for a second at most, as it would in a caller's pool. So however
+//! much arrives, no more is under way than there are connections, and no more is sent than is answered.
 use crate::{
     closed::{Bench, End, Item, Op, ask, phase},
     report::Report,
@@ -22,12 +26,17 @@ use tokio::{sync::Notify, task::LocalSet, time::timeout};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Recovery is looked for in steps of this.
 const WINDOW: Duration = Duration::from_millis(250);
+/// For how long half the peak arrives at the end: longer than the server may take to be itself again.
+const CALM: Duration = Duration::from_secs(6);
 /// After the overload, an answer slower than this is not yet normal.
 const NORMAL_MS: f64 = 50.0;
 
 #[derive(Default)]
 struct Tally {
+    /// From the moment a request was due.
     good: Latencies,
+    /// The same, from the moment it was sent.
+    served: Latencies,
     refused: Latencies,
     broken: u64,
     first_trouble: Option<String>,
@@ -37,6 +46,14 @@ struct Tally {
 }
 
 impl Tally {
+    fn absorb(&mut self, mut other: Self) {
+        self.good.append(&mut other.good);
+        self.served.append(&mut other.served);
+        self.refused.append(&mut other.refused);
+        self.broken += other.broken;
+        self.first_trouble = self.first_trouble.take().or(other.first_trouble);
+    }
+
     fn saw(&mut self, due: Duration, bad: bool) {
         let nth = usize::try_from(due.as_millis() / WINDOW.as_millis()).unwrap_or(usize::MAX);
         if self.windows.len() <= nth {
@@ -99,65 +116,106 @@ pub(crate) async fn run(
     };
     let seconds = Duration::from_secs(args.get("seconds", 10u64)?.clamp(1, 600));
     let sockets = args.get("sockets", 1280usize)?.clamp(1, 4096);
+    let rounds = args.get("rounds", 3u32)?.clamp(1, 100);
     let (factors, _) = phase(bench, Op::Enroll, vec![Item::default(); 2000], 64, 0).await;
-    let peak = peak(bench, op, &factors).await;
     let text = args.text("open").unwrap_or("5x");
-    let rate = match text.strip_suffix('x') {
+    let rate_at = |peak: f64| match text.strip_suffix('x') {
         Some(times) => times.parse::<f64>().map(|t| t * peak),
         None => text.parse(),
     };
-    let rate = rate.map_err(|e| format!("--open {text}: {e}"))?.clamp(1.0, 1e6);
+    let rate_at = |peak| rate_at(peak).map(|r| r.clamp(1.0, 1e6)).map_err(|e| format!("--open {text}: {e}"));
 
-    let before = (procfs::usage(bench.server_pid).cpu_s, procfs::own_cpu_s());
-    let mut over = stretch(bench, op, &factors, rate, seconds, sockets).await;
-    let cpu = (procfs::usage(bench.server_pid).cpu_s - before.0, procfs::own_cpu_s() - before.1);
-    let [server, own] = [cpu.0, cpu.1].map(|s| s / over.wall_s * 100.0);
-    let mut calm = stretch(bench, op, &factors, peak / 2.0, Duration::from_secs(8), sockets).await;
-    let goodput = over.tally.good.count() as f64 / over.wall_s;
-    let asked = (over.offered - over.sent_late) as f64 / over.wall_s;
-    let normal_s = calm.tally.normal_after().as_secs_f64();
-    let refusals = over.tally.refused.count();
-    let [refusal_p50, refusal_p99, refusal_max] = [0.5, 0.99, 1.0].map(|q| over.tally.refused.quantile_ms(q));
-    let [good_p50, good_p99] = [0.5, 0.99].map(|q| over.tally.good.quantile_ms(q));
-    let calm_p99 = calm.tally.good.quantile_ms(0.99);
-    println!(
-        "{} open {}: peak {peak:.0}/s; offered {rate:.0}/s, sent {asked:.0}/s; good {goodput:.0}/s = {:.2} of peak \
-         (p50 {good_p50:.1} ms, p99 {good_p99:.1} ms); refused {refusals} (p50 {refusal_p50:.1}, p99 {refusal_p99:.1}, \
-         max {refusal_max:.1} ms); broken {}; normal again after {normal_s:.2} s (p99 then {calm_p99:.1} ms); server {server:.0} %, generator {own:.0} %; sync {sync_us:.0} µs",
-        report.name(),
-        op.name(),
-        goodput / peak,
-        over.tally.broken
-    );
-    for trouble in [over.tally.first_trouble, calm.tally.first_trouble].into_iter().flatten() {
-        println!("  first trouble: {trouble}");
+    let mut sum = Sum::default();
+    let mut peaks = vec![peak(bench, op, &factors).await];
+    let mut shares = Vec::new();
+    let mut calm = None;
+    for round in 1..=rounds {
+        let before = peaks.last().copied().unwrap_or(1.0);
+        let cpu = (procfs::usage(bench.server_pid).cpu_s, procfs::own_cpu_s());
+        let over = stretch(bench, op, &factors, rate_at(before)?, seconds / rounds, sockets).await;
+        sum.server_cpu_s += procfs::usage(bench.server_pid).cpu_s - cpu.0;
+        sum.own_cpu_s += procfs::own_cpu_s() - cpu.1;
+        if round == rounds {
+            calm = Some(stretch(bench, op, &factors, before / 2.0, CALM, sockets).await);
+        }
+        peaks.push(peak(bench, op, &factors).await);
+        let around = (before + peaks.last().copied().unwrap_or(before)) / 2.0;
+        shares.push(over.tally.good.count() as f64 / over.wall_s / around);
+        sum.offered += over.offered;
+        sum.sent += over.offered - over.sent_late;
+        sum.wall_s += over.wall_s;
+        sum.tally.absorb(over.tally);
     }
-    if asked < 0.9 * rate {
-        println!(
-            "  the generator could not send all it was asked to: read {:.1} times the peak",
-            asked / peak
-        );
+    shares.sort_by(f64::total_cmp);
+    let share = shares.get(shares.len() / 2).copied().unwrap_or_default();
+    let mean_peak = peaks.iter().sum::<f64>() / peaks.len() as f64;
+    if let Some(calm) = calm {
+        sum.tell(report, op, sockets, (mean_peak, share, sync_us), calm);
     }
-    report.json_line(json!({
-        "name": report.name(), "op": format!("open {}", op.name()), "peak_per_s": peak, "offered_per_s": rate,
-        "sent_per_s": asked, "good_per_s": goodput, "good_p50_ms": good_p50, "good_p99_ms": good_p99,
-        "refused": refusals, "refusal_p50_ms": refusal_p50, "refusal_p99_ms": refusal_p99,
-        "refusal_max_ms": refusal_max, "broken": over.tally.broken, "normal_after_s": normal_s,
-        "calm_p99_ms": calm_p99, "server_cpu_pct": server, "generator_cpu_pct": own, "sync_us": sync_us,
-    }));
     Ok(())
 }
 
-/// The best of three times what a closed loop over 64 connections reaches, per second: the peak is what goodput is
-/// measured against, so a bad moment of the machine must not lower it.
-async fn peak(bench: &Rc<Bench>, op: Op, factors: &[Item]) -> f64 {
-    let mut best = 0.0f64;
-    for _ in 0..3 {
-        let items: Vec<Item> = factors.iter().cycle().take(factors.len() * 5).cloned().collect();
-        let (_, figures) = phase(bench, op, items, 64, 0).await;
-        best = best.max(figures.latencies.count() as f64 / figures.wall_s.max(1e-9));
+/// All stretches of overload together.
+#[derive(Default)]
+struct Sum {
+    offered: u64,
+    sent: u64,
+    wall_s: f64,
+    server_cpu_s: f64,
+    own_cpu_s: f64,
+    tally: Tally,
+}
+
+impl Sum {
+    fn tell(
+        mut self,
+        report: &mut Report,
+        op: Op,
+        sockets: usize,
+        (peak, share, sync_us): (f64, f64, f64),
+        mut calm: Stretch,
+    ) {
+        let per_s = |count: u64| count as f64 / self.wall_s;
+        let (offered, sent) = (per_s(self.offered), per_s(self.sent));
+        let good = per_s(self.tally.good.count() as u64);
+        let [server, own] = [self.server_cpu_s, self.own_cpu_s].map(|s| s / self.wall_s * 100.0);
+        let refused = self.tally.refused.count();
+        let [refusal_p50, refusal_p99, refusal_max] =
+            [0.5, 0.99, 1.0].map(|q| self.tally.refused.quantile_ms(q));
+        let [served_p50, served_p99] = [0.5, 0.99].map(|q| self.tally.served.quantile_ms(q));
+        let (normal_s, calm_p99) =
+            (calm.tally.normal_after().as_secs_f64(), calm.tally.good.quantile_ms(0.99));
+        println!(
+            "{} open {} over {sockets} connections: peak {peak:.0}/s; offered {offered:.0}/s, sent {sent:.0}/s; good \
+             {good:.0}/s = {share:.2} of the peak around it (served p50 {served_p50:.1} ms, p99 {served_p99:.1} ms); refused \
+             {refused} (p50 {refusal_p50:.1}, p99 {refusal_p99:.1}, max {refusal_max:.1} ms); broken {}; normal again after \
+             {normal_s:.2} s (p99 then {calm_p99:.1} ms); server {server:.0} %, generator {own:.0} %; sync {sync_us:.0} µs",
+            report.name(),
+            op.name(),
+            self.tally.broken
+        );
+        for trouble in [self.tally.first_trouble, calm.tally.first_trouble].into_iter().flatten() {
+            println!("  first trouble: {trouble}");
+        }
+        if own > 90.0 {
+            println!("  the generator had no time left: it is part of what was measured");
+        }
+        report.json_line(json!({
+            "name": report.name(), "op": format!("open {}", op.name()), "sockets": sockets, "peak_per_s": peak,
+            "offered_per_s": offered, "sent_per_s": sent, "good_per_s": good, "good_of_peak": share,
+            "served_p50_ms": served_p50, "served_p99_ms": served_p99, "refused": refused,
+            "refusal_p50_ms": refusal_p50, "refusal_p99_ms": refusal_p99, "refusal_max_ms": refusal_max,
+            "broken": self.tally.broken, "normal_after_s": normal_s, "calm_p99_ms": calm_p99,
+            "server_cpu_pct": server, "generator_cpu_pct": own, "sync_us": sync_us,
+        }));
     }
-    best
+}
+
+/// What a closed loop over 64 connections reaches, per second.
+async fn peak(bench: &Rc<Bench>, op: Op, factors: &[Item]) -> f64 {
+    let items: Vec<Item> = factors.iter().cycle().take(factors.len() * 10).cloned().collect();
+    let (_, figures) = phase(bench, op, items, 64, 0).await;
+    figures.latencies.count() as f64 / figures.wall_s.max(1e-9)
 }
 
 async fn stretch(
@@ -232,7 +290,10 @@ async fn caller(load: Rc<Load>, nth: usize) {
         let good = matches!(end, Ok(End::Done));
         tally.saw(due - load.start, !good || took.as_secs_f64() * 1000.0 > NORMAL_MS);
         match end {
-            Ok(End::Done) => tally.good.push(took),
+            Ok(End::Done) => {
+                tally.good.push(took);
+                tally.served.push(sent.elapsed());
+            }
             // How long the server took to say no; waiting for a free connection is not its doing.
             Ok(End::Refused(Refusal::Busy)) => tally.refused.push(sent.elapsed()),
             bad => {

@@ -240,6 +240,18 @@ async fn serve(
     };
     // Before anything is looked at: what is refused must cost next to nothing.
     let _turn = server.admission.enter().await?;
+    // Behind a pointer: thousands may stand in line, and whoever does needs no room for what comes after it.
+    Box::pin(work(server, route, segment, parts, inbound, known)).await
+}
+
+async fn work(
+    server: &Server,
+    route: &Route,
+    segment: &str,
+    parts: &Parts,
+    inbound: &mut Inbound,
+    known: &mut Known,
+) -> Result<Reply, Stop> {
     let app = &server.app;
     let caller = &*known.caller.insert(admitted(app, route, &parts.headers)?);
     let body = if route.method == Method::POST { inbound.read(&parts.headers).await? } else { Bytes::new() };

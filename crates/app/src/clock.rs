@@ -31,6 +31,8 @@ pub struct ClockGuard {
     offset: i64,
     latest: AtomicI64,
     alarmed: AtomicBool,
+    /// Whether it is too far from the clock of the database.
+    apart: AtomicBool,
 }
 
 /// Milliseconds since boot.
@@ -54,7 +56,14 @@ impl ClockGuard {
 
     fn with(clock: Box<dyn Clock>, steady: Option<fn() -> i64>) -> Self {
         let offset = steady.map_or(0, |steady| clock.now().millis().saturating_sub(steady()));
-        Self { clock, steady, offset, latest: AtomicI64::new(0), alarmed: AtomicBool::new(false) }
+        Self {
+            clock,
+            steady,
+            offset,
+            latest: AtomicI64::new(0),
+            alarmed: AtomicBool::new(false),
+            apart: AtomicBool::new(false),
+        }
     }
 
     /// Takes notice of the latest time the store has seen.
@@ -75,6 +84,26 @@ impl ClockGuard {
         Ok(())
     }
 
+    /// What the machine's clock says, right or wrong.
+    pub(crate) fn unguarded(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Takes notice of the milliseconds by which the database's clock is ahead of this one.
+    pub(crate) fn compared(&self, skew_millis: i64) {
+        let apart = crate::skew::is_too_far(skew_millis);
+        if apart != self.apart.swap(apart, Relaxed) {
+            if apart {
+                tracing::error!(
+                    skew_millis,
+                    "the clock and the database's are apart; refusing until they agree"
+                );
+            } else {
+                tracing::warn!(skew_millis, "the clock and the database's agree again");
+            }
+        }
+    }
+
     /// Whether the clock is moved on purpose.
     #[must_use]
     pub fn is_movable(&self) -> bool {
@@ -84,8 +113,8 @@ impl ClockGuard {
     /// The present time, never behind an earlier answer.
     ///
     /// # Errors
-    /// [`Failure::Busy`] while the machine's clock has jumped by more than a minute: nothing is written with a time
-    /// that may be wrong. It ends when the clock is right again, or with a restart.
+    /// [`Failure::Busy`] while the machine's clock has jumped by more than a minute, or is too far from the database's:
+    /// nothing is written with a time that may be wrong. It ends when the clock is right again.
     pub fn now(&self) -> Result<Timestamp, Failure> {
         let now = self.clock.now();
         let Some(steady) = self.steady else { return Ok(now) };
@@ -100,6 +129,9 @@ impl ClockGuard {
         }
         if jumped {
             return Err(Failure::busy("the clock has jumped"));
+        }
+        if self.apart.load(Relaxed) {
+            return Err(Failure::busy("the clock and the database's are apart"));
         }
         Ok(Timestamp::from_millis(self.latest.fetch_max(now.millis(), Relaxed).max(now.millis())))
     }
@@ -193,6 +225,17 @@ mod tests {
         }
         time.store(1_000_001, Relaxed);
         assert!(guard.now().is_ok());
+    }
+
+    #[test]
+    fn fault_12_nothing_is_decided_while_the_clock_and_the_databases_are_apart() {
+        let guard = ClockGuard::with(Box::new(SystemClock), Some(since_boot));
+        for apart in [10_001, -60_000] {
+            guard.compared(apart);
+            assert!(matches!(guard.now(), Err(Failure::Busy(_))));
+            guard.compared(9_000);
+            assert!(guard.now().is_ok());
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod operator;
 mod rate;
 mod remember;
 mod replay_floor;
+mod skew;
 mod start;
 mod verify_challenge;
 
@@ -27,6 +28,7 @@ pub use nodes::{KEY_SETTLES, RingError};
 pub use open_challenge::{Dispatcher, OpenedChallenge};
 pub use remember::{Render, Retry};
 pub use replay_floor::Floor;
+pub use skew::SKEW_MAX_MILLIS;
 pub use start::{App, Options, StartError};
 pub use store::{
     Failure,

@@ -20,7 +20,7 @@ use store::{
         environments::{ChangeSetting, CreateEnvironment},
         erase_environment::EraseEnvironment,
         reset_factor::ResetFactor,
-        touch::Touch,
+        touch::{PassAnswering, PassOpening, Touch},
     },
     trail::{ChainEnd, ReadTrail, TrailPage},
 };
@@ -325,13 +325,16 @@ impl App {
         self.store().query(ReadTrail { after, limit, ring: self.ring() }).await
     }
 
-    /// Makes a commit, to see whether one comes through.
+    /// Makes a commit, and goes the way of challenges that are opened and answered, to see whether they come through.
     ///
     /// # Errors
     /// When it does not.
     pub async fn prove_commit(&self) -> Result<(), Failure> {
         let now = self.now()?;
-        self.store().step(Touch { now }).await
+        let store = self.store();
+        let (touched, opening, answering) =
+            tokio::join!(store.step(Touch { now }), store.step(PassOpening), store.step(PassAnswering));
+        touched.and(opening).and(answering)
     }
 
     /// Erases what dev mode's reset erases.

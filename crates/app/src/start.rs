@@ -51,7 +51,8 @@ impl App {
     /// Starts on an open store: opens its key ring, or makes one if the store is new, and reads who may call.
     ///
     /// # Errors
-    /// When the master key is not the store's, the clock is behind what the store has seen, or the store is broken.
+    /// When the master key is not the store's, the clock is behind what the store has seen or too far
+    /// from the database's, or the store is broken.
     pub async fn start(
         store: Store,
         master: &MasterKey,
@@ -60,6 +61,7 @@ impl App {
         options: Options,
     ) -> Result<Self, StartError> {
         clock.saw(store.query(LatestTime).await?).map_err(StartError::Clock)?;
+        crate::skew::agree(&store, &clock).await?;
         let now = clock.now()?;
         let mut records = store.query(ReadDataKeys).await?;
         if records.is_empty() {

@@ -9,8 +9,10 @@ use store::queries::OldestUnsettledDelivery;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
-/// What another node has changed (API keys, settings, data keys) is obeyed here after this at the latest.
+/// What another node has changed (API keys, settings, data keys) is obeyed here at once, and after this at the latest: it
+/// also is when the connection is lost on which changes are announced.
 pub(crate) const OTHERS_EVERY: Duration = Duration::from_millis(800);
+const CLOCK_EVERY: Duration = Duration::from_secs(5);
 const PURGE_EVERY: Duration = Duration::from_secs(10);
 const NOTE_KEYS_EVERY: Duration = Duration::from_secs(60);
 const ENVIRONMENTS_EVERY: Duration = Duration::from_secs(600);
@@ -50,9 +52,21 @@ fn every(span: Duration) -> Interval {
 pub(crate) async fn follow_others(app: App, masters: Arc<Masters>) {
     let mut ticks = every(OTHERS_EVERY);
     while app.is_shared() {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = app.store().changed() => ticks.reset(),
+        }
         told("the directory", app.reload_directory().await);
         told("the key ring", app.reload_key_ring(&masters.current()).await);
+    }
+}
+
+/// Compares the clock with the database's, until cancelled.
+pub(crate) async fn watch_clock(app: App, metrics: Arc<Metrics>) {
+    let mut ticks = every(CLOCK_EVERY);
+    while app.is_shared() {
+        ticks.tick().await;
+        told("the clock", app.check_clock().await.map(|skew| metrics.clock_skew(skew)));
     }
 }
 

@@ -24,6 +24,17 @@ pub enum Store {
     Postgres(postgres::Postgres),
 }
 
+/// A reading of the store's clock between two of another one.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockReading {
+    /// What the other one said before.
+    pub before: Timestamp,
+    /// What the store's said.
+    pub told: Timestamp,
+    /// What the other one said after.
+    pub after: Timestamp,
+}
+
 impl Store {
     /// Opens a PostgreSQL database, migrating it if necessary. Its tasks run on the current runtime.
     ///
@@ -60,6 +71,20 @@ impl Store {
         }
     }
 
+    /// Reads the store's clock between two readings of `clock`. `None` if it is the machine's own.
+    ///
+    /// # Errors
+    /// [`Failure::Busy`] when the store does not answer.
+    pub async fn read_clock(
+        &self,
+        clock: &(dyn Fn() -> Timestamp + Send + Sync),
+    ) -> Result<Option<ClockReading>, Failure> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(engine) => engine.read_clock(clock).await.map(Some),
+        }
+    }
+
     /// Hands over the key ring, from which on events can be chained. Until then a step that records one fails.
     ///
     /// # Errors
@@ -89,6 +114,15 @@ impl Store {
         match self {
             Self::Sqlite(engine) => engine.queue_depth(),
             Self::Postgres(engine) => engine.queue_depth(),
+        }
+    }
+
+    /// Waits until keys, settings, environments or data keys may have changed, here or on another node. Nobody but this
+    /// process changes the embedded store: there it waits for ever.
+    pub async fn changed(&self) {
+        match self {
+            Self::Sqlite(_) => std::future::pending().await,
+            Self::Postgres(engine) => engine.changed().await,
         }
     }
 

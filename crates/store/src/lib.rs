@@ -17,6 +17,6 @@ pub mod steps;
 pub mod timing;
 pub mod trail;
 
-pub use engine::{Figures, Store, postgres, sqlite};
+pub use engine::{ClockReading, Figures, Store, postgres, sqlite};
 pub use failure::Failure;
 pub use step::{Query, Reads, Step, Tx};

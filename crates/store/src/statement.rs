@@ -71,24 +71,28 @@ pub struct Sharing {
     pub lock: Option<Lock>,
     /// Whether it may be run once for many: one condition, or one row of values, and at most one row found for each.
     pub for_many: bool,
+    /// Whether it changes what nodes hold in memory, and is announced to them by the commit.
+    pub announced: bool,
 }
 
 impl Sharing {
     /// Nothing.
-    pub const NONE: Self = Self { lock: None, for_many: false };
+    pub const NONE: Self = Self { lock: None, for_many: false, announced: false };
     /// May be run once for many.
-    pub const MANY: Self = Self { lock: None, for_many: true };
+    pub const MANY: Self = Self { for_many: true, ..Self::NONE };
+    /// Changes what nodes hold in memory.
+    pub const ANNOUNCED: Self = Self { announced: true, ..Self::NONE };
 
     /// Locks the rows it reads.
     #[must_use]
     pub const fn rows(subject: Subject, by: By, clause: &'static str) -> Self {
-        Self { lock: Some(Lock { subject, by, rows: Some(clause) }), for_many: false }
+        Self { lock: Some(Lock { subject, by, rows: Some(clause) }), ..Self::NONE }
     }
 
     /// Locks the name made of the subject and the first `params` parameters.
     #[must_use]
     pub const fn name(subject: Subject, params: usize) -> Self {
-        Self { lock: Some(Lock { subject, by: By::Params(params), rows: None }), for_many: false }
+        Self { lock: Some(Lock { subject, by: By::Params(params), rows: None }), ..Self::NONE }
     }
 
     /// The same, and it may be run once for many.

@@ -9,28 +9,37 @@ use crate::statement::{
 };
 
 catalogue! {
-    // Environments, settings, API keys. Few and small; read whole at start and after each change.
+    // Environments, settings, API keys. Few and small; read whole at start and after each change,
+    // of which other nodes learn by its commit.
     LIST_ENVIRONMENTS = "SELECT id, name, mode, client_id FROM environment ORDER BY id LIMIT 10000";
     CREATE_ENVIRONMENT = "INSERT INTO environment (id, name, mode, client_id) VALUES ($1, $2, $3, $4)
-        ON CONFLICT DO NOTHING";
+        ON CONFLICT DO NOTHING",
+        Sharing::ANNOUNCED;
     LIST_SETTINGS = "SELECT environment_id, name, value FROM setting ORDER BY environment_id, name LIMIT 1000000";
     SET_SETTING = "INSERT INTO setting (environment_id, name, value) VALUES ($1, $2, $3)
-        ON CONFLICT (environment_id, name) DO UPDATE SET value = excluded.value";
-    UNSET_SETTING = "DELETE FROM setting WHERE environment_id = $1 AND name = $2";
+        ON CONFLICT (environment_id, name) DO UPDATE SET value = excluded.value",
+        Sharing::ANNOUNCED;
+    UNSET_SETTING = "DELETE FROM setting WHERE environment_id = $1 AND name = $2",
+        Sharing::ANNOUNCED;
     LIST_API_KEYS = "SELECT id, environment_id, name, hint, digest, permissions, expires_at, revoked_at, last_used_at
         FROM api_key ORDER BY id LIMIT 1000000";
     CREATE_API_KEY = "INSERT INTO api_key (id, environment_id, name, hint, digest, permissions, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        Sharing::ANNOUNCED;
     REVOKE_API_KEY = "UPDATE api_key SET revoked_at = $3
-        WHERE id = $1 AND environment_id = $2 AND revoked_at IS NULL";
+        WHERE id = $1 AND environment_id = $2 AND revoked_at IS NULL",
+        Sharing::ANNOUNCED;
     USE_API_KEY = "UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
 
     // The key ring.
     LIST_DATA_KEYS = "SELECT id, purpose, wrapped, created_at, retired FROM data_key ORDER BY id LIMIT 10000",
         Sharing::name(Subject::KeyRing, 0);
-    CREATE_DATA_KEY = "INSERT INTO data_key (id, purpose, wrapped, created_at, retired) VALUES ($1, $2, $3, $4, $5)";
-    REWRAP_DATA_KEY = "UPDATE data_key SET wrapped = $2 WHERE id = $1";
-    RETIRE_DATA_KEY = "UPDATE data_key SET retired = 1 WHERE id = $1 AND purpose = 'seal'";
+    CREATE_DATA_KEY = "INSERT INTO data_key (id, purpose, wrapped, created_at, retired) VALUES ($1, $2, $3, $4, $5)",
+        Sharing::ANNOUNCED;
+    REWRAP_DATA_KEY = "UPDATE data_key SET wrapped = $2 WHERE id = $1",
+        Sharing::ANNOUNCED;
+    RETIRE_DATA_KEY = "UPDATE data_key SET retired = 1 WHERE id = $1 AND purpose = 'seal'",
+        Sharing::ANNOUNCED;
     FACTORS_TO_RESEAL = "SELECT id, environment_id, sealed FROM factor WHERE id > $1 AND sealed IS NOT NULL
         ORDER BY id LIMIT $2",
         Sharing::rows(Subject::Factor, Params(1), "FOR UPDATE");
@@ -121,14 +130,24 @@ catalogue! {
         (id, environment_id, factor_id, challenge_id, channel, useful_until, state, lease_until, sealed)
         VALUES ($1, $2, $3, $4, $5, $6, 'owed', $7, $8)",
         Sharing::MANY;
-    OWED_DELIVERIES = "SELECT d.id, d.environment_id, d.challenge_id, d.useful_until, d.sealed, f.id, f.sealed
+    OWED_DELIVERIES = "SELECT d.id, d.environment_id, d.challenge_id, d.useful_until, d.sealed, f.id, f.sealed,
+            g.open_challenges
         FROM delivery AS d LEFT JOIN factor AS f ON f.id = d.factor_id AND f.environment_id = d.environment_id
+        LEFT JOIN factor_guard AS g ON g.factor_id = d.factor_id AND g.environment_id = d.environment_id
         WHERE d.state = 'owed' AND (d.lease_until IS NULL OR d.lease_until <= $1) ORDER BY d.id LIMIT $2";
-    FIND_OWED_DELIVERY = "SELECT d.id, d.environment_id, d.challenge_id, d.useful_until, d.sealed, f.id, f.sealed
+    FIND_OWED_DELIVERY = "SELECT d.id, d.environment_id, d.challenge_id, d.useful_until, d.sealed, f.id, f.sealed,
+            g.open_challenges
         FROM delivery AS d LEFT JOIN factor AS f ON f.id = d.factor_id AND f.environment_id = d.environment_id
+        LEFT JOIN factor_guard AS g ON g.factor_id = d.factor_id AND g.environment_id = d.environment_id
         WHERE d.id = $1 AND d.state = 'owed'";
     CLAIM_DELIVERY = "UPDATE delivery SET state = 'dispatching', lease_until = $3
         WHERE id = $1 AND environment_id = $2 AND state = 'owed'";
+    CLAIMED_DELIVERY = "SELECT d.challenge_id, d.useful_until, g.open_challenges FROM delivery AS d
+        LEFT JOIN factor_guard AS g ON g.factor_id = d.factor_id AND g.environment_id = d.environment_id
+        WHERE d.id = $1 AND d.environment_id = $2 AND d.state = 'dispatching'",
+        Sharing::rows(Subject::Delivery, Params(1), "FOR UPDATE OF d");
+    HOLD_DELIVERY = "UPDATE delivery SET lease_until = $3
+        WHERE id = $1 AND environment_id = $2 AND state = 'dispatching'";
     FIND_UNSETTLED_DELIVERY = "SELECT challenge_id, factor_id FROM delivery
         WHERE id = $1 AND environment_id = $2 AND state <> 'settled'",
         Sharing::rows(Subject::Delivery, Params(1), "FOR UPDATE");
@@ -162,7 +181,8 @@ catalogue! {
     EVENTS_FROM = "SELECT seq, at, environment_id, kind, actor, factor_id, challenge_id, user_id, detail, mac
         FROM event WHERE seq >= $1 ORDER BY seq LIMIT $2";
 
-    // Readiness: one row, rewritten.
+    // Readiness: one row, rewritten; and read, by whoever only passes through where challenges are opened or answered.
+    LAST_TOUCH = "SELECT at FROM heartbeat WHERE id = 1";
     TOUCH = "INSERT INTO heartbeat (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
 
     // The latest time the store has seen.

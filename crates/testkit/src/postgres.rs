@@ -4,6 +4,10 @@
 //! after the last, however that ended. It keeps its data durable as a real one does. `COUNTERSIGN_TEST_POSTGRES` names
 //! another server to use instead: a URL whose user may create databases.
 
+mod own;
+
+pub use own::OwnServer;
+
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -67,6 +71,11 @@ impl Database {
         let name = format!("test_{}_{}_{nanos}", std::process::id(), COUNT.fetch_add(1, Relaxed));
         run_sql(&server, &format!("CREATE DATABASE {name}"));
         Self { server, name }
+    }
+
+    /// Runs statements in it.
+    pub fn sql(&self, sql: &str) {
+        run_sql(&self.url(), sql);
     }
 
     /// Where it is.
@@ -134,7 +143,8 @@ fn script(text: &str, base: &Path, bin: &Path, log: &Path) -> Command {
 }
 
 /// The newest of Debian's PostgreSQL.
-fn binaries() -> PathBuf {
+#[must_use]
+pub fn binaries() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let versions = versions.filter_map(|entry| {
         let version: u32 = entry.file_name().to_str()?.parse().ok()?;

@@ -51,6 +51,22 @@ pub fn ended(command: &mut Command) -> (i32, String, String) {
     (status.code().unwrap_or(-1), text(stdout), text(stderr))
 }
 
+/// The same for one that is not to go on for long. Killed if it does.
+pub fn ended_soon(command: &mut Command) -> (i32, String, String) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if began.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("it goes on: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap_or(-1), text(stdout), text(stderr))
+}
+
 /// What a command answers with `--json`, on a data folder.
 pub fn ask(folder: &Path, args: &[&str]) -> Value {
     let (code, out, error) = ended(countersign(args).arg("--json").arg("--data").arg(folder));
@@ -74,7 +90,7 @@ pub fn configured(folder: &Path, more: &str, mode: u32) -> PathBuf {
 /// A server that runs. Killed when dropped.
 pub struct Server {
     child: Child,
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
     said: Arc<Mutex<String>>,
     pub address: SocketAddr,
     /// What it printed before it was ready.
@@ -136,12 +152,15 @@ impl Server {
         let mut greeting = String::new();
         let mut address = None;
         while address.is_none() {
-            let line = lines.recv_timeout(PATIENCE).expect("the server says where it listens");
+            let line = lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|e| {
+                panic!("the server says where it listens: {e}: {}", said.lock().unwrap())
+            });
             address = address_in(&line);
             greeting.push_str(&line);
             greeting.push('\n');
         }
-        Self { child, lines, said, address: address.unwrap().parse().unwrap(), greeting }
+        Self { child, lines: Mutex::new(lines), said, address: address.unwrap().parse().unwrap(), greeting }
     }
 
     /// Everything it has printed so far, on either stream.
@@ -152,11 +171,18 @@ impl Server {
     /// Lines printed since, until one fits.
     pub fn line(&self, fits: impl Fn(&str) -> bool) -> String {
         loop {
-            let line = self.lines.recv_timeout(PATIENCE).expect("a line that fits");
+            let line = self.lines.lock().unwrap().recv_timeout(PATIENCE).expect("a line that fits");
             if fits(&line) {
                 return line;
             }
         }
+    }
+
+    /// Lets no file of the process grow beyond a size in bytes.
+    pub fn limit_files_to(&self, bytes: u64) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let limit = rustix::process::Rlimit { current: Some(bytes), maximum: None };
+        rustix::process::prlimit(Some(pid), rustix::process::Resource::Fsize, limit).unwrap();
     }
 
     /// Sends a signal.
@@ -190,6 +216,18 @@ impl Server {
 
     /// The same, with more headers, each ended by CR LF.
     pub fn call_with(&self, method: &str, path: &str, key: &str, more: &str, body: &str) -> (u16, String) {
+        self.try_call(method, path, key, more, body).expect("an answer")
+    }
+
+    /// The same, or `None` if the connection ends without an answer.
+    pub fn try_call(
+        &self,
+        method: &str,
+        path: &str,
+        key: &str,
+        more: &str,
+        body: &str,
+    ) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let length = body.len();
@@ -201,9 +239,10 @@ impl Server {
         )
         .unwrap();
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        // A reset is an end as well.
+        drop(stream.read_to_string(&mut answer));
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned()))
     }
 
     /// A TOTP factor: its id and secret.

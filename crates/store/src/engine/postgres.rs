@@ -3,6 +3,7 @@
 
 mod broken;
 mod calls;
+mod changes;
 mod connection;
 pub(crate) mod copying;
 mod desk;
@@ -19,12 +20,13 @@ mod rounds;
 mod texts;
 mod tls;
 mod transact;
+mod wire;
 
 pub use lane::{BATCH_MAX, QUEUE_MAX};
 pub use open_error::OpenError;
 pub use options::Options;
 
-use super::{Figures, confirmed};
+use super::{ClockReading, Figures, confirmed};
 use crate::{Failure, Query, Step, step::Company, timing};
 use domain::time::Timestamp;
 use job::{Job, of_query, of_step};
@@ -48,6 +50,7 @@ struct Inner {
     transactions: Arc<Transactions>,
     opening: Arc<Lane>,
     answering: Arc<Lane>,
+    changes: changes::Changes,
     /// Steps and queries on their way alone.
     alone: Arc<AtomicUsize>,
 }
@@ -60,12 +63,13 @@ impl Postgres {
     pub async fn open(options: Options, now: Timestamp) -> Result<Self, OpenError> {
         let name = options.name();
         migrate::migrate(&options, &name, now).await?;
+        let changes = changes::Changes::follow(options.clone());
         let grouping = Grouping::of(&options);
         let pool = Arc::new(pool::Pool::new(options, Arc::new(Figures::default())));
         let transactions = Arc::new(Transactions { pool, ring: OnceLock::new() });
         let (opening, answering) =
             (Lane::start(&transactions, grouping), Lane::start(&transactions, grouping));
-        Ok(Self(Arc::new(Inner { name, transactions, opening, answering, alone: Arc::default() })))
+        Ok(Self(Arc::new(Inner { name, transactions, opening, answering, changes, alone: Arc::default() })))
     }
 
     /// Hands over the key ring, from which on events can be chained. Only the first one counts: the key of the trail
@@ -84,6 +88,12 @@ impl Postgres {
     #[must_use]
     pub fn queue_depth(&self) -> usize {
         self.0.opening.depth() + self.0.answering.depth() + self.0.alone.load(Relaxed)
+    }
+
+    /// Waits until another node, or this one, has changed what nodes hold in memory. It may be told once too often; and
+    /// while its connection is lost it tells nothing, so that whoever follows changes has to look now and then too.
+    pub(crate) async fn changed(&self) {
+        self.0.changes.next().await;
     }
 
     /// Hosts and database, without user and password.
@@ -118,6 +128,13 @@ impl Postgres {
         confirmed(answer).await?
     }
 
+    pub(crate) async fn read_clock(
+        &self,
+        clock: &(dyn Fn() -> Timestamp + Send + Sync),
+    ) -> Result<ClockReading, Failure> {
+        self.0.transactions.read_clock(clock).await
+    }
+
     /// Runs a job in a task of its own: who asked may go away, and nothing is cut in half.
     fn spawn<F: Future<Output = ()> + Send + 'static>(
         &self,
@@ -142,6 +159,7 @@ impl Postgres {
     pub fn close(&self) {
         self.0.opening.close();
         self.0.answering.close();
+        self.0.changes.close();
         self.0.transactions.pool.close();
     }
 }

@@ -25,7 +25,7 @@ use tokio::{
 };
 
 /// Another node on the database of a house.
-async fn another(house: &House) -> Store {
+pub(crate) async fn another(house: &House) -> Store {
     let store = Store::open_postgres(house.bench.options(), noon()).await.unwrap();
     store.begin_trail(house.ring.clone()).unwrap();
     store

@@ -6,9 +6,10 @@ use super::{
     open_error::reason,
     options::Options,
     texts::{Form, text},
+    wire::{Heard, drive},
 };
 use crate::statement::Statement;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 use tokio::task::AbortHandle;
 use tokio_postgres::{Client, SimpleQueryMessage, Statement as Prepared, types::Type};
 
@@ -33,7 +34,18 @@ pub(super) struct Connection {
     client: Client,
     prepared: HashMap<(&'static str, Form), Prepared>,
     texts: HashMap<&'static str, Prepared>,
+    heard: Arc<Heard>,
     wire: AbortHandle,
+}
+
+/// Why a COMMIT that was sent may not be told of.
+#[derive(Debug)]
+pub(super) enum Unconfirmed {
+    /// It was answered with an error, or not at all.
+    Error(tokio_postgres::Error),
+    /// It was confirmed with a warning: so does a server that was made to stop waiting for its standby (01000), or had no
+    /// transaction to commit (25P01). That is not what was asked for.
+    Warning(String),
 }
 
 impl Connection {
@@ -75,20 +87,36 @@ impl Connection {
 
     async fn open_unbounded(options: &Options) -> Result<Self, tokio_postgres::Error> {
         let (client, wire) = options.config.connect(options.tls.clone()).await?;
-        let wire = tokio::spawn(async move {
-            // Whoever uses the connection learns that it is gone.
-            if let Err(e) = wire.await {
-                tracing::debug!("a connection to PostgreSQL ended: {e}");
-            }
-        });
-        let wire = wire.abort_handle();
-        let connection = Self { client, prepared: HashMap::new(), texts: HashMap::new(), wire };
+        let heard = Arc::<Heard>::default();
+        let wire = tokio::spawn(drive(wire, Arc::clone(&heard))).abort_handle();
+        let connection = Self { client, prepared: HashMap::new(), texts: HashMap::new(), heard, wire };
         connection.client.batch_execute(SET_UP).await?;
         Ok(connection)
     }
 
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Milliseconds since 1970 on the server's clock, in one round trip.
+    pub(super) async fn server_time(&self) -> Result<Option<i64>, tokio_postgres::Error> {
+        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+        let told = self.client.simple_query(sql).await?;
+        Ok(told.iter().find_map(|m| match m {
+            SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+            _ => None,
+        }))
+    }
+
+    /// Commits. Only what is confirmed without a warning is as durable as the server was told to make it.
+    pub(super) async fn commit(&self) -> Result<(), Unconfirmed> {
+        self.heard.take_warning();
+        self.client.batch_execute("COMMIT").await.map_err(Unconfirmed::Error)?;
+        self.heard.take_warning().map_or(Ok(()), |warning| Err(Unconfirmed::Warning(warning)))
+    }
+
+    pub(super) fn heard(&self) -> &Heard {
+        &self.heard
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -108,7 +108,7 @@ impl Copying {
     /// As when a node opens it, or when one has it open.
     pub(crate) async fn target(options: Options, now: Timestamp) -> Result<Self, OpenError> {
         let place = Self::open(options).await?;
-        migrate::bring(place.connection.client(), &place.name, now, Copies::GoOn).await?;
+        migrate::bring(&place.connection, &place.name, now, Copies::GoOn).await?;
         Ok(place)
     }
 
@@ -138,6 +138,10 @@ impl Copying {
 
     async fn at_once(&self, text: &str) -> Result<(), OpenError> {
         self.client().batch_execute(text).await.map_err(|e| self.unusable(e))
+    }
+
+    async fn commit(&self) -> Result<(), OpenError> {
+        self.connection.commit().await.map_err(|e| migrate::unconfirmed(&self.name, e))
     }
 
     pub(crate) async fn count(&mut self, table: &Table) -> Result<u64, OpenError> {
@@ -181,14 +185,14 @@ impl Copying {
         ))
         .await?;
         self.note(IDENTITY, 0, identity).await?;
-        self.at_once("COMMIT").await
+        self.commit().await
     }
 
     pub(crate) async fn empty(&mut self, identity: &[u8]) -> Result<(), OpenError> {
         let tables: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
         self.at_once(&format!("BEGIN; TRUNCATE {}; DELETE FROM {MARK}", tables.join(", "))).await?;
         self.note(IDENTITY, 0, identity).await?;
-        self.at_once("COMMIT").await
+        self.commit().await
     }
 
     pub(crate) async fn put(
@@ -214,11 +218,12 @@ impl Copying {
         let insert = self.client().prepare_typed(&sql, &types).await.map_err(|e| self.unusable(e))?;
         self.client().execute(&insert, &params).await.map_err(|e| self.unusable(e))?;
         self.note(table.name, reached.rows, &reached.last.to_bytes()).await?;
-        self.at_once("COMMIT").await
+        self.commit().await
     }
 
     pub(crate) async fn finish(&mut self) -> Result<(), OpenError> {
-        self.at_once(&format!("BEGIN; {NUMBER_ON}; DROP TABLE {MARK}; COMMIT")).await
+        self.at_once(&format!("BEGIN; {NUMBER_ON}; DROP TABLE {MARK}")).await?;
+        self.commit().await
     }
 
     /// Notes how far the copy has come, in the same transaction.

@@ -1,7 +1,7 @@
 //! Migrations: numbered, embedded, never changed once released; by one node at a time, all or none.
 
 use super::{
-    connection::Connection,
+    connection::{Connection, Unconfirmed},
     open_error::{OpenError, reason},
     options::Options,
 };
@@ -35,23 +35,32 @@ pub(super) enum Copies {
 pub(super) async fn migrate(options: &Options, name: &str, now: Timestamp) -> Result<(), OpenError> {
     let connection = Connection::open(options).await;
     let connection = connection.map_err(|e| OpenError::Unreachable(name.to_owned(), e))?;
-    let client = connection.client();
-    check_server(client, name).await?;
-    bring(client, name, now, Copies::AreRefused).await
+    check_server(connection.client(), name).await?;
+    bring(&connection, name, now, Copies::AreRefused).await
 }
 
 /// Brings the database to the newest version.
 pub(super) async fn bring(
-    client: &Client,
+    connection: &Connection,
     name: &str,
     now: Timestamp,
     copies: Copies,
 ) -> Result<(), OpenError> {
     let unusable = |e: tokio_postgres::Error| OpenError::Unusable(name.to_owned(), reason(&e));
+    let client = connection.client();
     client.batch_execute(BEGIN).await.map_err(unusable)?;
     // Nothing is committed before this is through: whatever goes wrong leaves the database as it was.
     run(client, name, now, copies).await?;
-    client.batch_execute("COMMIT").await.map_err(unusable)
+    connection.commit().await.map_err(|e| unconfirmed(name, e))
+}
+
+/// A commit that may not be relied on, in a line.
+pub(super) fn unconfirmed(name: &str, e: Unconfirmed) -> OpenError {
+    let text = match e {
+        Unconfirmed::Error(e) => reason(&e),
+        Unconfirmed::Warning(text) => format!("a commit is not confirmed: {text}"),
+    };
+    OpenError::Unusable(name.to_owned(), text)
 }
 
 pub(super) async fn check_server(client: &Client, name: &str) -> Result<(), OpenError> {

@@ -1,5 +1,6 @@
 //! Why a PostgreSQL database cannot be used: one line for the operator.
 
+use super::tls::cure;
 use std::error::Error as _;
 
 /// The line names the server and the database, never a password.
@@ -49,7 +50,8 @@ pub(super) fn reason(e: &tokio_postgres::Error) -> String {
     match (e.as_db_error(), e.source()) {
         (Some(told), _) => format!("{} ({})", told.message(), told.code().code()),
         (None, Some(cause)) => {
-            format!("{e}: {cause}").replace(&format!(": {cause}: {cause}"), &format!(": {cause}"))
+            let text = format!("{e}: {cause}").replace(&format!(": {cause}: {cause}"), &format!(": {cause}"));
+            cure(cause).map_or(text.clone(), |cure| format!("{text}; {cure}"))
         }
         (None, None) => e.to_string(),
     }

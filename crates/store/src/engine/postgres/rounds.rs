@@ -58,6 +58,8 @@ pub(super) struct Done {
     pub(super) recorded: Vec<Event>,
     /// Who has not begun.
     pub(super) put_off: Vec<usize>,
+    /// Whether other nodes have to learn of it.
+    pub(super) announced: bool,
 }
 
 pub(super) struct Rounds<'j> {
@@ -70,6 +72,7 @@ pub(super) struct Rounds<'j> {
     blocked: Vec<(usize, Key)>,
     held: HashMap<Key, usize>,
     recorded: Vec<Event>,
+    announced: bool,
 }
 
 impl<'j> Rounds<'j> {
@@ -81,6 +84,7 @@ impl<'j> Rounds<'j> {
             blocked: Vec::new(),
             held: HashMap::new(),
             recorded: Vec::new(),
+            announced: false,
         };
         (0..jobs.len()).for_each(|job| rounds.begin(job));
         rounds
@@ -123,7 +127,8 @@ impl<'j> Rounds<'j> {
             // Nobody asked for anything. There is still a transaction to commit.
             run(connection, Go { begin: Some(text), names: vec![], locking: false, asks: vec![] }).await?;
         }
-        Ok(Done { recorded: self.recorded, put_off: self.blocked.into_iter().map(|(job, _)| job).collect() })
+        let put_off = self.blocked.into_iter().map(|(job, _)| job).collect();
+        Ok(Done { recorded: self.recorded, put_off, announced: self.announced })
     }
 
     /// Lets everybody go on to their next statement, and whoever waited for one that is done begin.
@@ -191,6 +196,7 @@ impl<'j> Rounds<'j> {
         for job in due {
             let Some(running) = self.at(job) else { continue };
             let Some(ask) = &running.ask else { continue };
+            let announced = ask.statement.sharing.announced;
             let key = match ask.statement.sharing.lock {
                 Some(Lock { subject, by: By::Params(params), rows }) => {
                     Some((key_of_params(subject, ask, params), rows.is_none()))
@@ -206,6 +212,7 @@ impl<'j> Rounds<'j> {
                     names.push(name_of(key));
                 }
             }
+            self.announced |= announced;
             chosen.push(job);
         }
         names.sort_unstable();

@@ -60,6 +60,21 @@ impl Tls {
     }
 }
 
+/// What to do about a server whose certificate was refused, if it was.
+pub(super) fn cure(e: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let inner = e.downcast_ref::<io::Error>()?.get_ref()?;
+    Some(match inner.downcast_ref::<Error>()? {
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "use a host name that its certificate has, or sslmode=verify-ca",
+        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "renew its certificate"
+        }
+        Error::InvalidCertificate(_) => "name the root of its certificate with sslrootcert",
+        _ => return None,
+    })
+}
+
 fn read_roots(named: Option<&Path>) -> Result<RootCertStore, OpenError> {
     let system = || SYSTEM_ROOTS.iter().map(Path::new).find(|path| path.exists());
     let path = named.or_else(system).ok_or_else(|| {

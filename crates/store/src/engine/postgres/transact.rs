@@ -3,19 +3,22 @@
 use super::{
     broken::Broken,
     calls::{Go, run},
-    connection::Connection,
+    changes::ANNOUNCE,
+    connection::{Connection, Unconfirmed},
     desk::{Ask, Reply},
     job::Job,
+    open_error::reason,
     pool::Pool,
     rounds::{Done, Rounds},
 };
 use crate::{
     Failure,
     columns::FromRow,
+    engine::ClockReading,
     statements::{APPEND_EVENT, LAST_EVENT, SET_TRAIL_END, TRAIL_END},
     trail::{ChainEnd, EndRow, Entry, ToldRow, end_to_append_to},
 };
-use domain::event::Event;
+use domain::{event::Event, time::Timestamp};
 use secrets::KeyRing;
 use std::{
     sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
@@ -108,6 +111,31 @@ impl Transactions {
         }
     }
 
+    /// What the server's clock says between two readings of another.
+    pub(super) async fn read_clock(
+        &self,
+        clock: &(dyn Fn() -> Timestamp + Send + Sync),
+    ) -> Result<ClockReading, Failure> {
+        let lease = self.pool.lease().await?;
+        let before = clock();
+        let told = timeout(COMMIT_MAX, lease.connection.server_time()).await;
+        let after = clock();
+        match told {
+            Ok(Ok(Some(told))) => {
+                lease.give_back();
+                Ok(ClockReading { before, told: Timestamp::from_millis(told), after })
+            }
+            told => {
+                lease.discard();
+                Err(match told {
+                    Ok(Err(e)) => Failure::busy(format!("the server's clock: {}", reason(&e))),
+                    Ok(_) => Failure::internal("the server's clock says no number"),
+                    Err(_) => silent(),
+                })
+            }
+        }
+    }
+
     /// One transaction, committed or rolled back. Answers who has not begun.
     async fn attempt(&self, jobs: &[Box<dyn Job>], writes: bool) -> Result<Vec<usize>, Broken> {
         let mut lease = self.pool.lease().await.map_err(Broken::Lost)?;
@@ -150,26 +178,28 @@ impl Transactions {
             let written = timeout(WRITE_MAX, run(connection, go)).await;
             written.unwrap_or_else(|_| Err(Broken::Lost(silent())))?;
         }
+        if done.announced {
+            let announced = timeout(WRITE_MAX, connection.client().batch_execute(ANNOUNCE)).await;
+            let announced = announced.map_err(|_| Broken::Lost(silent()))?;
+            announced.map_err(|e| Broken::by_statement(ANNOUNCE, &e))?;
+        }
         let figures = self.pool.figures();
         let begun = Instant::now();
-        let committed = timeout(COMMIT_MAX, connection.client().batch_execute("COMMIT")).await;
+        let committed = timeout(COMMIT_MAX, connection.commit()).await;
         figures.committed(begun.elapsed());
-        match committed {
-            Ok(Ok(())) => Ok(done.put_off),
-            Err(_) => {
-                figures.failed_commits.fetch_add(1, Relaxed);
-                Err(Broken::Unknown(silent()))
-            }
-            Ok(Err(e)) => {
-                figures.failed_commits.fetch_add(1, Relaxed);
-                Err(match Broken::by_statement("COMMIT", &e) {
-                    again @ Broken::Again(_) => again,
-                    other => Broken::Unknown(Failure::Busy(match other.into_failure() {
-                        Failure::Busy(text) | Failure::Internal(text) => text,
-                    })),
-                })
-            }
-        }
+        let broken = match committed {
+            Ok(Ok(())) => return Ok(done.put_off),
+            Err(_) => Broken::Unknown(silent()),
+            Ok(Err(Unconfirmed::Warning(text))) => Broken::Unknown(Failure::busy(format!("COMMIT: {text}"))),
+            Ok(Err(Unconfirmed::Error(e))) => match Broken::by_statement("COMMIT", &e) {
+                again @ Broken::Again(_) => again,
+                other => Broken::Unknown(Failure::Busy(match other.into_failure() {
+                    Failure::Busy(text) | Failure::Internal(text) => text,
+                })),
+            },
+        };
+        figures.failed_commits.fetch_add(1, Relaxed);
+        Err(broken)
     }
 
     /// The entries with their places in the trail, whose end is locked from here to the commit.

@@ -2,15 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod clocks;
+#[path = "../common/mod.rs"]
 mod common;
+mod ready;
+mod refused;
+mod restored;
 
 use common::{Server, code_at, countersign, ended};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::{
     fs,
-    net::TcpListener,
-    os::unix::fs::PermissionsExt as _,
+    io::{Read as _, Write as _},
+    net::{Shutdown, TcpListener},
+    os::unix::{fs::PermissionsExt as _, net::UnixStream},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -105,6 +111,74 @@ fn two_nodes_share_a_database_and_neither_believes_what_the_other_has_used_up() 
     assert_eq!(ask(&two, &["environment", "list"])[0]["name"], "shop");
     let shown = ask(&two, &["migrate"]);
     assert!(shown["database"].as_str().unwrap().contains("/test_"), "{shown}");
+}
+
+/// How long the other of two nodes goes on taking a key after it is revoked beside the first; the longest of several times.
+fn longest_after_a_revocation(nodes: &[Server; 2], config: &Path, times: u32) -> Duration {
+    let mut longest = Duration::ZERO;
+    for n in 0..times {
+        let made = ask(config, &["api-key", "create"]);
+        let (key, id) = (made["key"].as_str().unwrap(), made["id"].as_str().unwrap());
+        let status = |node: &Server| node.call("GET", "/auth/factors/auth_factor_none", key, "").0;
+        while status(&nodes[1]) == 401 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // At another moment between two looks each time.
+        std::thread::sleep(Duration::from_millis(u64::from(n) * 130 % 800));
+        ask(config, &["api-key", "revoke", id]);
+        let revoked = Instant::now();
+        while status(&nodes[1]) != 401 {
+            assert!(revoked.elapsed() < Duration::from_secs(5), "still accepted");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        longest = longest.max(revoked.elapsed());
+    }
+    longest
+}
+
+/// A way to the database that closes every connection on which something wants to listen.
+fn deaf_proxy(url: &str) -> String {
+    let (folder, database) = url.split_once('@').unwrap().1.split_once('/').unwrap();
+    let socket = format!("{}/.s.PGSQL.5432", folder.replace("%2F", "/"));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxied =
+        format!("postgres://countersign@{}/{database}?sslmode=disable", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let server = UnixStream::connect(&socket).unwrap();
+            let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || drop(std::io::copy(&mut from, &mut to)));
+            std::thread::spawn(move || {
+                let (mut client, mut server, mut buffer) = (client, server, [0; 16_384]);
+                while let Ok(n @ 1..) = client.read(&mut buffer) {
+                    if buffer[..n].windows(7).any(|w| w == b"LISTEN ")
+                        || server.write_all(&buffer[..n]).is_err()
+                    {
+                        break;
+                    }
+                }
+                drop((client.shutdown(Shutdown::Both), server.shutdown(Shutdown::Both)));
+            });
+        }
+    });
+    proxied
+}
+
+#[test]
+fn a_revoked_key_is_refused_by_the_other_node_at_once_and_within_a_second_if_nothing_is_announced() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), Database::create());
+    let configs = ["one", "two"].map(|node| configured(folder.path(), node, &database.url(), ""));
+    ask(&configs[0], &["environment", "create", "shop"]);
+    let nodes = [Server::serve(&configs[0]), Server::serve(&configs[1])];
+    let announced = longest_after_a_revocation(&nodes, &configs[0], 8);
+    assert!(announced < Duration::from_millis(300), "{announced:?}");
+
+    drop(nodes);
+    // Whoever wants to listen is cut off.
+    let deaf = configured(folder.path(), "two", &deaf_proxy(&database.url()), "");
+    let nodes = [Server::serve(&configs[0]), Server::serve(&deaf)];
+    let looked_for = longest_after_a_revocation(&nodes, &configs[0], 6);
+    assert!(looked_for < Duration::from_secs(1), "{looked_for:?}");
 }
 
 #[test]
