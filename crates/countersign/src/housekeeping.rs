@@ -24,15 +24,20 @@ pub(crate) async fn run(app: App, worker: Worker, metrics: Arc<Metrics>) {
     finish_resealing(&app).await;
     let (mut sweep, mut purge) = (every(SWEEP_EVERY), every(PURGE_EVERY));
     let (mut keys, mut environments) = (every(NOTE_KEYS_EVERY), every(ENVIRONMENTS_EVERY));
+    let mut purged_to = [0; 16];
     loop {
         tokio::select! {
             _ = sweep.tick() => {
                 told("messages owed", worker.sweep().await.map(drop));
                 measure_outbox(&app, &metrics).await;
             }
-            _ = purge.tick() => told("the purge", purge_finished(&app).await),
+            _ = purge.tick() => told("the purge", purge_finished(&app, &mut purged_to).await),
             _ = keys.tick() => told("when keys were used", app.note_used_keys().await),
-            _ = environments.tick() => told("the purge of environments", app.purge_environments().await),
+            _ = environments.tick() => {
+                told("the purge of environments", app.purge_environments().await);
+                // From the oldest again, for what a clock that had gone astray has left there.
+                purged_to = [0; 16];
+            }
         }
     }
 }
@@ -71,8 +76,8 @@ fn told(job: &'static str, ended: Result<(), impl std::fmt::Display>) {
     }
 }
 
-async fn purge_finished(app: &App) -> Result<(), Failure> {
-    while app.purge_finished().await? {
+async fn purge_finished(app: &App, from: &mut [u8; 16]) -> Result<(), Failure> {
+    while app.purge_finished(from).await? {
         sleep(PAUSE).await;
     }
     Ok(())

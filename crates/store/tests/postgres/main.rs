@@ -6,6 +6,7 @@ use countersign_store as store;
 
 mod bench;
 mod changes;
+mod grouping;
 #[path = "../laws/mod.rs"]
 mod laws;
 mod nodes;
