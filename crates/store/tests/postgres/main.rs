@@ -12,3 +12,4 @@ mod nodes;
 mod opening;
 mod schema;
 mod unconfirmed;
+mod upgrading;

@@ -1,10 +1,12 @@
 //! How to connect: the URL, and what the driver's own parser does not know of it.
 
 use super::{
+    migrate::MIGRATIONS,
     open_error::OpenError,
     passfile,
     tls::{Tls, Trust},
 };
+use crate::engine::schema::Migration;
 use std::{path::Path, time::Duration};
 use tokio_postgres::{
     Config,
@@ -23,6 +25,8 @@ pub struct Options {
     pub(super) tls: Tls,
     /// At most so many connections, 2 to 1000.
     pub(super) pool_size: u32,
+    /// What is known of the schema.
+    pub(super) migrations: &'static [Migration],
 }
 
 impl std::fmt::Debug for Options {
@@ -99,7 +103,7 @@ impl Options {
         if config.get_application_name().is_none() {
             config.application_name("countersign");
         }
-        let options = Self { config, tls, pool_size };
+        let options = Self { config, tls, pool_size, migrations: MIGRATIONS };
         options.with_password(pass.as_deref().map(Path::new), default_passfile)
     }
 
@@ -117,6 +121,13 @@ impl Options {
             self.config.password(password.as_bytes());
         }
         Ok(self)
+    }
+
+    /// As a version does that knows these migrations: how an upgrade is tried before there is a next version.
+    #[must_use]
+    pub fn knowing(mut self, migrations: &'static [Migration]) -> Self {
+        self.migrations = migrations;
+        self
     }
 
     /// How long opening a connection may take in all.
