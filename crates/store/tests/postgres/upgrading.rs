@@ -9,6 +9,7 @@ use crate::store::{
     queries::LatestTime,
     steps::{data_keys::RetireDataKeys, replay_floor::RaiseToFloor},
 };
+use std::time::Duration;
 
 const FIRST: Migration = MIGRATIONS[0];
 /// Adds what nobody of before reads.
@@ -62,6 +63,25 @@ async fn fault_21_each_version_is_followed_by_the_next_one_beside_it_and_not_by_
     for store in [two, three] {
         store.close();
     }
+}
+
+/// Whatever comes after the migration in the queue for a table waits as long as it does.
+#[tokio::test]
+async fn a_migration_that_does_not_get_its_table_gives_up_before_the_nodes_behind_it_do() {
+    let bench = Bench::new();
+    let old = node(&bench, MIGRATIONS).await.unwrap();
+    let holder = bench.direct().await;
+    holder.batch_execute("BEGIN; SELECT 1 FROM factor").await.unwrap();
+    let options = bench.options().knowing(TWO);
+    let migration = tokio::spawn(async move { Store::open_postgres(options, noon()).await.err() });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    old.query(LatestTime).await.unwrap();
+    let e = tokio::time::timeout(Duration::from_secs(20), migration).await.expect("an end").unwrap().unwrap();
+    assert!(matches!(e, OpenError::Held(_, 2)), "{e}");
+    assert_eq!(bench.count(NUMBER).await, 1);
+    holder.batch_execute("COMMIT").await.unwrap();
+    node(&bench, TWO).await.unwrap().close();
+    old.close();
 }
 
 /// Two newer nodes start at once beside an older one: one of them migrates.

@@ -11,7 +11,7 @@ use crate::{
 };
 use domain::time::Timestamp;
 use std::time::Duration;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Row, error::SqlState};
 
 /// The migrations that this version knows. All but their texts are those of the embedded engine's.
 pub const MIGRATIONS: &[Migration] =
@@ -167,7 +167,10 @@ async fn run(
         client.batch_execute(BRIEFLY).await.map_err(unusable)?;
     }
     for migration in found.pending {
-        client.batch_execute(migration.text).await.map_err(unusable)?;
+        client.batch_execute(migration.text).await.map_err(|e| match e.code() {
+            Some(&SqlState::LOCK_NOT_AVAILABLE) => OpenError::Held(name.to_owned(), migration.version),
+            _ => unusable(e),
+        })?;
         let note = "INSERT INTO migration (version, name, checksum, applied_at, works_with) VALUES ($1, $2, $3, $4, $5)";
         let Migration { version, name, works_with, .. } = migration;
         let noted =
