@@ -2,7 +2,10 @@
 
 use crate::{fault, pipeline, refusal, reply::Reply, request_id::RequestId, wire};
 use app::{App, Caller, Failure};
-use axum::{http::HeaderMap, response::Response};
+use axum::{
+    http::{HeaderMap, HeaderValue},
+    response::Response,
+};
 use domain::refusal::{FieldError, Refusal};
 use serde::Serialize;
 
@@ -42,6 +45,12 @@ pub fn invalid(app: &App, errors: Vec<FieldError>) -> Response {
 #[must_use]
 pub fn not_json(app: &App) -> Response {
     respond(app, fault::unreadable(crate::body::Unreadable::NotJson))
+}
+
+/// The `x-request-id` of an answer that is made elsewhere.
+#[must_use]
+pub fn request_id(app: &App) -> HeaderValue {
+    RequestId::draw(app.entropy().as_ref()).header()
 }
 
 /// 503 or 500, the cause only in the log.

@@ -1,10 +1,12 @@
 //! The command line.
 
 mod operate;
+mod provider;
 
 pub(crate) use operate::{
     ApiKeyCommand, EnvironmentCommand, EventsCommand, FactorCommand, KeysCommand, SettingsCommand, Where,
 };
+pub(crate) use provider::ProviderCommand;
 
 use clap::{Args, Parser, Subcommand};
 use std::{net::SocketAddr, path::PathBuf};
@@ -48,6 +50,9 @@ pub(crate) enum Command {
     /// Read and change the settings of an environment
     #[command(subcommand)]
     Settings(SettingsCommand),
+    /// Providers of text messages: list them, try them
+    #[command(subcommand)]
+    Provider(ProviderCommand),
     /// Look at, reset and delete factors
     #[command(subcommand)]
     Factor(FactorCommand),

@@ -5,6 +5,7 @@ mod copy;
 mod demo;
 mod dev;
 mod operate;
+mod provider;
 mod restore;
 mod serve;
 
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Environment(command) => brief(operate::environment(command)),
         Command::ApiKey(command) => brief(operate::api_key(command)),
         Command::Settings(command) => brief(operate::settings(command)),
+        Command::Provider(command) => brief(provider::run(command)),
         Command::Factor(command) => brief(operate::factor(command)),
         Command::Events(command) => brief(operate::events(command)),
         Command::Keys(command) => brief(operate::keys(command)),

@@ -2,10 +2,11 @@
 
 mod database;
 mod file;
+mod providers;
 mod traces;
 mod variables;
 
-use crate::{logs::Format, traces::Settings as Traces, usage::wrong};
+use crate::{logs::Format, providers::Providers, traces::Settings as Traces, usage::wrong};
 pub(crate) use database::database;
 use edge::{Limits, TlsFiles};
 use file::{FileConfig, LimitsTable};
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) traces: Option<Traces>,
     /// The listener's bounds.
     pub(crate) limits: Limits,
+    /// Who sends text messages.
+    pub(crate) providers: Providers,
     unknown_variables: Vec<String>,
 }
 
@@ -105,6 +108,12 @@ impl Config {
             Ok(traces) => traces,
             Err((name, problem)) => return wrong(format!("{path}: `{name}` {problem}")),
         };
+        let providers = match providers::providers(file.providers, file.routing) {
+            Ok(providers) => providers,
+            Err(problem) => return wrong(format!("{path}: {problem}")),
+        };
+        // A provider's secret may well be in a variable that begins as ours do.
+        unknown_variables.retain(|name| !providers.reads(name));
         let limits = limits(&file.limits);
         if let Err(e) = limits.validate() {
             let key = LimitsTable::key_of(e.name);
@@ -121,6 +130,7 @@ impl Config {
             log_level,
             traces,
             limits,
+            providers,
             unknown_variables,
         })
     }
@@ -153,6 +163,7 @@ impl Config {
         };
         let (traces, ratio) =
             self.traces.as_ref().map(|t| (t.url.clone(), t.sample_ratio.to_string())).unzip();
+        let (providers, routing) = self.providers.explain();
         let lines = [
             ("listen", self.listen.to_string()),
             ("data", self.data.display().to_string()),
@@ -162,6 +173,8 @@ impl Config {
             ("log", format!("{format}, {}", self.log_level)),
             ("traces.endpoint", or_off(traces)),
             ("traces.sample_ratio", or_off(ratio)),
+            ("providers", providers),
+            ("routing.sms", routing),
             ("limits.connections", self.limits.connections.to_string()),
             ("limits.requests", self.limits.requests.to_string()),
             ("limits.requests_wait_ms", self.limits.requests_wait.as_millis().to_string()),

@@ -8,6 +8,7 @@ mod data_folder;
 mod logs;
 mod masters;
 mod output;
+mod providers;
 mod traces;
 mod usage;
 

@@ -18,6 +18,7 @@ mod masters;
 mod metrics;
 mod operator;
 mod output;
+mod providers;
 mod server;
 mod signals;
 mod tables;

@@ -1,5 +1,6 @@
 //! What is counted, and the page that shows it. Every handle is made once; a request only adds to it.
 
+mod deliveries;
 mod page;
 mod store;
 
@@ -45,6 +46,7 @@ pub(crate) struct Metrics {
     wrong: [Counter; 3],
     locks: Counter,
     outbox_age: Gauge<f64, AtomicU64>,
+    deliveries: Arc<deliveries::Deliveries>,
     clock_skew: Gauge<f64, AtomicU64>,
 }
 
@@ -73,11 +75,17 @@ impl Metrics {
         let outbox_age = Gauge::default();
         let help = "Age of the oldest message whose outcome is not known";
         registry.register_with_unit("outbox_age", help, Unit::Seconds, outbox_age.clone());
+        let deliveries = Arc::new(deliveries::Deliveries::register(&mut registry));
         let clock_skew = Gauge::default();
         let help = "By how much the database's clock is ahead of this machine's; 0 without a database";
         registry.register_with_unit("clock_skew", help, Unit::Seconds, clock_skew.clone());
         let routes = RwLock::default();
-        Self { registry, requests, latency, routes, right, wrong, locks, outbox_age, clock_skew }
+        Self { registry, requests, latency, routes, right, wrong, locks, outbox_age, deliveries, clock_skew }
+    }
+
+    /// What hears of messages.
+    pub(crate) fn deliveries(&self) -> Arc<deliveries::Deliveries> {
+        Arc::clone(&self.deliveries)
     }
 
     /// Sets by how much the database's clock is ahead, in milliseconds.

@@ -14,10 +14,13 @@ use anyhow::{Context as _, bail};
 use api::Hooks;
 use app::App;
 use axum::Router;
-use delivery::{Sender, Worker};
+use delivery::{Routing, Worker};
 use edge::{Admission, Gauges, Limits, Listener, Shutdown, TlsFiles, TlsReloader};
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
+
+/// How long the store may take to finish what waits for its writer, after the listener has drained.
+const CLOSING_WAIT: Duration = Duration::from_millis(500);
 
 /// How it is served.
 pub(crate) struct Plan {
@@ -49,7 +52,7 @@ fn bind(address: SocketAddr, name: &str) -> anyhow::Result<Listener> {
 pub(crate) async fn serve(
     house: House,
     plan: Plan,
-    sender: Arc<dyn Sender>,
+    routing: Routing,
     extra: impl FnOnce(&App, SocketAddr) -> Router,
     announce: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
@@ -65,9 +68,11 @@ pub(crate) async fn serve(
     let spans = traces.as_ref().map(Traces::queue);
     let shutdown = Shutdown::new();
     let app = house.app.clone();
+    let namer = app.clone();
+    let listener = listener.with_request_ids(move || api::extend::request_id(&namer));
     let counted = Arc::new(Metrics::new());
     let gauges = Arc::new(Gauges::default());
-    let worker = Worker::new(app.clone(), sender);
+    let worker = Worker::new(app.clone(), routing, counted.deliveries());
     app.dispatch_through(Arc::new(worker.clone()));
 
     let admission = Admission::new(&plan.limits);
@@ -114,6 +119,10 @@ pub(crate) async fn serve(
         farewell.say().await;
     }
     control::remove(&house.path());
-    house.close();
+    // A disk that stands still must not keep the process: what has not been answered may be lost.
+    let closing = tokio::task::spawn_blocking(move || house.close());
+    if tokio::time::timeout(CLOSING_WAIT, closing).await.is_err() {
+        tracing::warn!("the store does not close; ending without it");
+    }
     Ok(())
 }

@@ -1,14 +1,15 @@
 //! Dev mode's sender: messages go to a mailbox in memory, where a test reads them (W15).
 
-use crate::{Sender, Sending};
+use crate::{Hindrance, Sender, Sending, Sent};
 use domain::{
-    delivery::{Channel, Delivery, DispatchOutcome},
+    delivery::{Channel, Delivery},
     id::{ChallengeId, EnvironmentId},
     time::Timestamp,
 };
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 /// Messages kept; beyond that the oldest goes.
@@ -55,11 +56,12 @@ impl ScriptedOutcome {
         Self::ALL.into_iter().find(|(_, name)| *name == word).map(|(outcome, _)| outcome)
     }
 
-    const fn outcome(self) -> DispatchOutcome {
+    fn outcome(self) -> Sent {
+        let cause = "scripted".to_owned();
         match self {
-            Self::Refused => DispatchOutcome::NotSent,
-            Self::RejectedNumber => DispatchOutcome::RejectedNumber,
-            Self::Timeout => DispatchOutcome::Unknown,
+            Self::Refused => Sent::Not(Hindrance::Declined, cause),
+            Self::RejectedNumber => Sent::RejectedNumber(cause),
+            Self::Timeout => Sent::Unknown(cause),
         }
     }
 }
@@ -106,7 +108,7 @@ impl Mailbox {
         inside.failures.remove(&environment);
     }
 
-    fn take(&self, delivery: &Delivery) -> DispatchOutcome {
+    fn take(&self, delivery: &Delivery) -> Sent {
         let mut inside = self.inside();
         if let Some((left, outcome)) = inside.failures.get_mut(&delivery.environment) {
             let outcome = outcome.outcome();
@@ -126,12 +128,12 @@ impl Mailbox {
             challenge: delivery.challenge,
             created_at: delivery.challenge.created_at(),
         });
-        DispatchOutcome::Accepted
+        Sent::Accepted(None)
     }
 }
 
 impl Sender for Mailbox {
-    fn send<'a>(&'a self, delivery: &'a Delivery) -> Sending<'a> {
+    fn send<'a>(&'a self, delivery: &'a Delivery, _: Duration) -> Sending<'a> {
         Box::pin(std::future::ready(self.take(delivery)))
     }
 }
@@ -171,7 +173,7 @@ mod tests {
             (HERE, "+14155550102", "000003"),
             (HERE, "+14155550101", "000004"),
         ] {
-            assert_eq!(mailbox.take(&delivery(environment, to, code)), DispatchOutcome::Accepted);
+            assert_eq!(mailbox.take(&delivery(environment, to, code)), Sent::Accepted(None));
         }
         assert_eq!(codes(&mailbox, None, 10), ["000004", "000003", "000001"]);
         assert_eq!(codes(&mailbox, Some("+14155550101"), 10), ["000004", "000001"]);
@@ -184,18 +186,18 @@ mod tests {
     #[test]
     fn w15_the_next_dispatches_end_as_a_test_says() {
         for (scripted, outcome) in [
-            (ScriptedOutcome::Refused, DispatchOutcome::NotSent),
-            (ScriptedOutcome::RejectedNumber, DispatchOutcome::RejectedNumber),
-            (ScriptedOutcome::Timeout, DispatchOutcome::Unknown),
+            (ScriptedOutcome::Refused, "declined"),
+            (ScriptedOutcome::RejectedNumber, "rejected_number"),
+            (ScriptedOutcome::Timeout, "unknown"),
         ] {
             let mailbox = Mailbox::default();
             mailbox.fail_next(HERE, 2, scripted);
-            assert_eq!(mailbox.take(&delivery(THERE, "+14155550101", "000001")), DispatchOutcome::Accepted);
+            assert_eq!(mailbox.take(&delivery(THERE, "+14155550101", "000001")), Sent::Accepted(None));
             for _ in 0..2 {
-                assert_eq!(mailbox.take(&delivery(HERE, "+14155550101", "000001")), outcome);
+                assert_eq!(mailbox.take(&delivery(HERE, "+14155550101", "000001")).word(), outcome);
             }
             assert!(codes(&mailbox, None, 10).is_empty());
-            assert_eq!(mailbox.take(&delivery(HERE, "+14155550101", "000001")), DispatchOutcome::Accepted);
+            assert_eq!(mailbox.take(&delivery(HERE, "+14155550101", "000001")), Sent::Accepted(None));
         }
     }
 

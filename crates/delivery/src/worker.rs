@@ -1,32 +1,30 @@
-//! The outbox worker: claim, send once, settle.
+//! The outbox worker: claim, dispatch, settle.
 
-use crate::Sender;
+mod attempts;
+
+use crate::{DispatchWatch, Routing};
 use app::{App, Dispatcher, Failure};
 use domain::{
     delivery::{Delivery, DispatchOutcome},
     id::DeliveryId,
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use store::steps::{
     claim_deliveries::{ClaimDeliveries, SettleAbandoned},
     settle_delivery::SettleDelivery,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// Dispatches in progress or waiting for a sender. A message beyond that stays owed, for a sweep to find.
+/// Messages being dispatched, or waiting for it. One beyond that stays owed, for a sweep to find.
 const IN_HAND_MAX: usize = 4_096;
-/// Messages at a sender at once.
-const SENDING_MAX: usize = 64;
-/// A sender that takes longer leaves the outcome unknown. Well below the lease, so that nobody else settles meanwhile.
-const SEND_WAIT: Duration = Duration::from_secs(30);
 /// Messages taken over by one sweep.
 const SWEEP_MAX: u32 = 200;
 
 struct Inner {
     app: App,
-    sender: Arc<dyn Sender>,
+    routing: Routing,
+    watch: Arc<dyn DispatchWatch>,
     in_hand: Arc<Semaphore>,
-    sending: Semaphore,
 }
 
 /// The worker. Cheap to clone. It lives as long as the application it dispatches for, and each holds the other.
@@ -34,11 +32,11 @@ struct Inner {
 pub struct Worker(Arc<Inner>);
 
 impl Worker {
-    /// A worker that hands messages to `sender`.
+    /// A worker that hands messages to the providers of `routing`.
     #[must_use]
-    pub fn new(app: App, sender: Arc<dyn Sender>) -> Self {
+    pub fn new(app: App, routing: Routing, watch: Arc<dyn DispatchWatch>) -> Self {
         let in_hand = Arc::new(Semaphore::new(IN_HAND_MAX));
-        Self(Arc::new(Inner { app, sender, in_hand, sending: Semaphore::new(SENDING_MAX) }))
+        Self(Arc::new(Inner { app, routing, watch, in_hand }))
     }
 
     /// Settles what a node that has died had claimed, and takes over what is owed and nobody's. Answers how many
@@ -82,13 +80,10 @@ impl Worker {
         }
     }
 
+    /// Dispatches a message that this node has claimed. `None` if there is no outcome that is ours to tell.
     async fn send_and_settle(&self, delivery: Delivery) -> Option<DispatchOutcome> {
-        let Inner { app, sender, sending, .. } = &*self.0;
-        let outcome = {
-            let _turn = sending.acquire().await.ok()?;
-            let sent = tokio::time::timeout(SEND_WAIT, sender.send(&delivery)).await;
-            sent.unwrap_or(DispatchOutcome::Unknown)
-        };
+        let Inner { app, watch, .. } = &*self.0;
+        let outcome = self.0.attempt(&delivery).await?;
         let settled = async {
             let step = SettleDelivery {
                 now: app.now()?,
@@ -102,7 +97,10 @@ impl Worker {
         };
         // What is not written may not be told: the next sweep after the lease settles it as unknown.
         match settled.await {
-            Ok(()) => Some(outcome),
+            Ok(()) => {
+                watch.on_settled(outcome);
+                Some(outcome)
+            }
             Err(error) => {
                 tracing::error!(delivery = %delivery.id, %error, "the outcome of a message could not be written");
                 None

@@ -102,8 +102,10 @@ impl Prefix {
         Ok(Self(digits.to_owned()))
     }
 
-    fn matched_digits(&self, number: &PhoneNumber) -> usize {
-        if number.digits().starts_with(&self.0) { self.0.len() } else { 0 }
+    /// How many digits of the number it tells, if the number begins with it: the longest prefix decides.
+    #[must_use]
+    pub fn digits_matched(&self, number: &PhoneNumber) -> Option<usize> {
+        number.digits().starts_with(&self.0).then_some(self.0.len())
     }
 }
 
@@ -134,8 +136,9 @@ impl PrefixRules {
     /// prefix on both lists, is a refusal.
     pub fn permits(&self, number: &PhoneNumber) -> bool {
         // Prefixes have at least one digit, so 0 stands for no match, and 0 > 0 refuses.
-        let longest =
-            |list: &[Prefix]| list.iter().map(|prefix| prefix.matched_digits(number)).max().unwrap_or(0);
+        let longest = |list: &[Prefix]| {
+            list.iter().filter_map(|prefix| prefix.digits_matched(number)).max().unwrap_or(0)
+        };
         longest(&self.allowed) > longest(&self.denied)
     }
 }

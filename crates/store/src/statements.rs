@@ -132,14 +132,24 @@ catalogue! {
         (id, environment_id, factor_id, challenge_id, channel, useful_until, state, lease_until, sealed)
         VALUES ($1, $2, $3, $4, $5, $6, 'owed', $7, $8)",
         Sharing::MANY;
-    OWED_DELIVERIES = "SELECT d.id, d.environment_id, d.challenge_id, d.useful_until, d.sealed, f.id, f.sealed
+    OWED_DELIVERIES = "SELECT d.id, d.environment_id, d.challenge_id, d.useful_until, d.sealed, f.id, f.sealed,
+            g.open_challenges
         FROM delivery AS d LEFT JOIN factor AS f ON f.id = d.factor_id AND f.environment_id = d.environment_id
+        LEFT JOIN factor_guard AS g ON g.factor_id = d.factor_id AND g.environment_id = d.environment_id
         WHERE d.state = 'owed' AND (d.lease_until IS NULL OR d.lease_until <= $1) ORDER BY d.id LIMIT $2";
-    FIND_OWED_DELIVERY = "SELECT d.id, d.environment_id, d.challenge_id, d.useful_until, d.sealed, f.id, f.sealed
+    FIND_OWED_DELIVERY = "SELECT d.id, d.environment_id, d.challenge_id, d.useful_until, d.sealed, f.id, f.sealed,
+            g.open_challenges
         FROM delivery AS d LEFT JOIN factor AS f ON f.id = d.factor_id AND f.environment_id = d.environment_id
+        LEFT JOIN factor_guard AS g ON g.factor_id = d.factor_id AND g.environment_id = d.environment_id
         WHERE d.id = $1 AND d.state = 'owed'";
     CLAIM_DELIVERY = "UPDATE delivery SET state = 'dispatching', lease_until = $3
         WHERE id = $1 AND environment_id = $2 AND state = 'owed'";
+    CLAIMED_DELIVERY = "SELECT d.challenge_id, d.useful_until, g.open_challenges FROM delivery AS d
+        LEFT JOIN factor_guard AS g ON g.factor_id = d.factor_id AND g.environment_id = d.environment_id
+        WHERE d.id = $1 AND d.environment_id = $2 AND d.state = 'dispatching'",
+        Sharing::rows(Subject::Delivery, Params(1), "FOR UPDATE OF d");
+    HOLD_DELIVERY = "UPDATE delivery SET lease_until = $3
+        WHERE id = $1 AND environment_id = $2 AND state = 'dispatching'";
     FIND_UNSETTLED_DELIVERY = "SELECT challenge_id, factor_id FROM delivery
         WHERE id = $1 AND environment_id = $2 AND state <> 'settled'",
         Sharing::rows(Subject::Delivery, Params(1), "FOR UPDATE");

@@ -8,6 +8,7 @@ pub mod delete_factor;
 pub mod enroll_factor;
 pub mod environments;
 pub mod erase_environment;
+pub mod hold_delivery;
 pub mod open_challenge;
 pub mod purge;
 pub mod replay_floor;

@@ -11,6 +11,7 @@ pub(super) fn run(file: &Path, database: Option<&str>) -> anyhow::Result<()> {
     if let Some(files) = &config.tls {
         TlsReloader::load(files.clone()).or_else(|e| crate::usage::wrong(format!("tls: {e}")))?;
     }
+    config.providers.routing()?;
     say(&config.explain());
     for name in config.unknown_variables() {
         say(&format!("ignored: {name} is not a variable of countersign"));

@@ -12,7 +12,7 @@ use crate::{
     usage::wrong,
 };
 use app::{App, ClockGuard, DevClock, Options};
-use delivery::Mailbox;
+use delivery::{Mailbox, Routing};
 use domain::{
     environment::{Environment, Mode, Permissions},
     event::Actor,
@@ -88,7 +88,8 @@ pub(super) async fn run(args: Dev) -> anyhow::Result<()> {
         routes(Helpers { app, clock, mailbox, welcome })
     };
     let announce = |address| say(&welcome(address).text(&path.display().to_string()));
-    serve(house, plan, Arc::<Mailbox>::clone(&mailbox), extra, announce).await
+    let routing = Routing::only("mailbox", Arc::<Mailbox>::clone(&mailbox));
+    serve(house, plan, routing, extra, announce).await
 }
 
 /// Makes the environment and lets the keys in, unless that was done before.

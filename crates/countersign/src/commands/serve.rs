@@ -9,7 +9,6 @@ use crate::{
 };
 use app::{ClockGuard, Options};
 use axum::Router;
-use delivery::NoSender;
 use std::{path::PathBuf, sync::Arc};
 
 /// Runs it until stopped.
@@ -20,6 +19,7 @@ pub(super) async fn run(file: PathBuf, database: Option<String>) -> anyhow::Resu
     for name in config.unknown_variables() {
         tracing::warn!(name, "this variable is not one of ours and is ignored");
     }
+    let routing = config.providers.routing()?;
     let folder = house::lock(&config.data)?;
     let masters = Arc::new(Masters::new(master, None));
     let house =
@@ -36,5 +36,5 @@ pub(super) async fn run(file: PathBuf, database: Option<String>) -> anyhow::Resu
         dropped_lines: Some(std::sync::Arc::clone(&logs.lines)),
     };
     let announce = |address| tracing::info!(%address, "serving");
-    serve(house, plan, Arc::new(NoSender), |_, _| Router::new(), announce).await
+    serve(house, plan, routing, |_, _| Router::new(), announce).await
 }

@@ -1,8 +1,8 @@
 //! The file as it is written. Unknown keys are errors.
 
-use crate::logs::Format;
+use crate::{logs::Format, providers::Kind};
 use serde::Deserialize;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +21,59 @@ pub(super) struct FileConfig {
     pub(super) traces: TracesTable,
     #[serde(default)]
     pub(super) limits: LimitsTable,
+    #[serde(default)]
+    pub(super) providers: Vec<ProviderTable>,
+    #[serde(default)]
+    pub(super) routing: RoutingTable,
+}
+
+/// `[[providers]]`: the keys of all kinds; which of them a kind has is checked afterwards.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProviderTable {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) secret_file: Option<PathBuf>,
+    pub(super) secret_env: Option<String>,
+    pub(super) concurrency: Option<usize>,
+    pub(super) timeout_ms: Option<u64>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) endpoint: Option<String>,
+    pub(super) account: Option<String>,
+    pub(super) key: Option<String>,
+    pub(super) from: Option<String>,
+    pub(super) messaging_service: Option<String>,
+    pub(super) method: Option<String>,
+    pub(super) url: Option<String>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: Option<String>,
+    pub(super) answer: Option<AnswerTable>,
+    pub(super) message_id: Option<String>,
+}
+
+/// `answer` of a provider of kind `http`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AnswerTable {
+    pub(super) pointer: String,
+    pub(super) accepted: Vec<String>,
+    #[serde(default)]
+    pub(super) not_sent: Vec<String>,
+    #[serde(default)]
+    pub(super) rejected_number: Vec<String>,
+}
+
+/// `[routing]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoutingTable {
+    pub(super) aside_after: Option<u32>,
+    pub(super) aside_seconds: Option<u64>,
+    pub(super) retry_seconds: Option<u64>,
+    /// By prefix, or `default`.
+    #[serde(default)]
+    pub(super) sms: BTreeMap<String, Vec<String>>,
 }
 
 /// `[tls]`

@@ -13,6 +13,7 @@ use domain::{
     delivery::{Channel, Delivery, DispatchOutcome, LEASE_SECONDS},
     event::{Actor, Event, EventKind},
     id::{ChallengeId, DeliveryId, EnvironmentId, FactorId},
+    open_challenges::OpenChallenges,
     phone::PhoneNumber,
     time::{Timestamp, is_live},
 };
@@ -30,7 +31,21 @@ pub struct ClaimDeliveries {
     pub ring: KeyRing,
 }
 
-type Row = ([u8; 16], [u8; 16], [u8; 16], i64, Option<Vec<u8>>, Option<[u8; 16]>, Option<Vec<u8>>);
+type Row =
+    ([u8; 16], [u8; 16], [u8; 16], i64, Option<Vec<u8>>, Option<[u8; 16]>, Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// Whether an answer to the challenge would still be heard: its factor lists it, and its time is not over.
+pub(super) fn is_open(
+    challenge: ChallengeId,
+    until: i64,
+    listed: Option<&[u8]>,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let Some(listed) = listed else { return Ok(false) };
+    let listed = OpenChallenges::from_bytes(listed)
+        .ok_or_else(|| Failure::internal("a factor's list of open challenges is unreadable"))?;
+    Ok(listed.contains(challenge) && is_live(Timestamp::from_millis(until), now))
+}
 
 impl Step for ClaimDeliveries {
     type Out = Vec<Delivery>;
@@ -52,7 +67,7 @@ impl Step for ClaimDeliveries {
                     tracing::error!(delivery = %DeliveryId::from_bytes(row.0), "a message that is owed cannot be read: {e}");
                 }
                 Err(e) => return Err(e),
-                // Its factor was deleted, or its challenge has ended: of no use to anybody now.
+                // Its factor was deleted, or its challenge has ended or was displaced: of no use to anybody now.
                 Ok(None) => {
                     let [id, environment] = key;
                     let word = Param::Text(DispatchOutcome::NotSent.word());
@@ -73,11 +88,11 @@ impl Step for ClaimDeliveries {
 
 impl ClaimDeliveries {
     fn readable(&self, row: &Row) -> Result<Option<Delivery>, Failure> {
-        let (id, environment, challenge, useful_until, Some(body), Some(factor), Some(number)) = row else {
+        let (id, environment, challenge, until, Some(body), Some(factor), Some(number), open) = row else {
             return Ok(None);
         };
-        let useful_until = Timestamp::from_millis(*useful_until);
-        if !is_live(useful_until, self.now) {
+        let challenge = ChallengeId::from_bytes(*challenge);
+        if !is_open(challenge, *until, open.as_deref(), self.now)? {
             return Ok(None);
         }
         let (code, body) = code_and_body(&self.ring.open_sealed(&delivery_binding(environment, id), body)?)?;
@@ -85,8 +100,8 @@ impl ClaimDeliveries {
         Ok(Some(Delivery {
             id: DeliveryId::from_bytes(*id),
             environment: EnvironmentId::from_bytes(*environment),
-            challenge: ChallengeId::from_bytes(*challenge),
-            useful_until,
+            challenge,
+            useful_until: Timestamp::from_millis(*until),
             channel: Channel::Sms,
             to: String::from_utf8(to.to_vec())
                 .ok()

@@ -4,6 +4,7 @@ use crate::laws::common::{House, noon, number};
 use crate::store::steps::{
     claim_deliveries::{ClaimDeliveries, SettleAbandoned},
     delete_factor::DeleteFactor,
+    hold_delivery::{Held, HoldDelivery},
     settle_delivery::SettleDelivery,
 };
 use crate::store::{Failure, columns::Param};
@@ -222,4 +223,43 @@ async fn a_message_that_does_not_open_keeps_no_other_waiting_and_is_never_sent()
     assert!(matches!(house.store.step(own).await, Err(Failure::Internal(_))));
     assert!(claim(&house, None, noon().plus_seconds(600)).await.is_empty());
     assert_eq!(house.count("SELECT count(*) FROM delivery WHERE outcome = 'not_sent'").await, 1);
+}
+
+async fn hold(house: &House, delivery: &Delivery, now: Timestamp) -> Held {
+    let step = HoldDelivery { now, environment: delivery.environment, delivery: delivery.id };
+    house.store.step(step).await.unwrap()
+}
+
+#[tokio::test]
+async fn w11_nothing_is_sent_for_a_challenge_that_was_answered_or_displaced() {
+    let house = House::new().await;
+    let phone = house.phone(&number(1)).await;
+    let (answered, delivery) = sent(&house, phone, noon()).await;
+    assert_eq!(hold(&house, &delivery, noon()).await, Held::Ours);
+    assert_eq!(house.told(answered, code(&delivery), noon()).await, "TRUE");
+    assert_eq!(hold(&house, &delivery, noon()).await, Held::Useless);
+    // Ten newer ones displace it; the limits on messages to one number would be in their way.
+    let (_, displaced) = house.try_open(phone, noon()).await.unwrap();
+    for _ in 0..10 {
+        house.edit("UPDATE sms_send SET at = $1", &[Param::Int(0)]).await;
+        house.try_open(phone, noon()).await.unwrap();
+    }
+    assert!(claim(&house, displaced.delivery, noon()).await.is_empty());
+    assert_eq!(house.count("SELECT count(*) FROM delivery WHERE outcome = 'not_sent'").await, 1);
+    assert_eq!(claim(&house, None, noon().plus_seconds(60)).await.len(), 10);
+}
+
+#[tokio::test]
+async fn i8_a_message_that_waits_is_kept_from_others_until_somebody_has_settled_it() {
+    let house = House::new().await;
+    let phone = house.phone(&number(1)).await;
+    let (_, delivery) = sent(&house, phone, noon()).await;
+    let later = |seconds| noon().plus_seconds(seconds);
+    let abandoned = |now| house.store.step(SettleAbandoned { now, most: 100 });
+    assert_eq!(hold(&house, &delivery, later(50)).await, Held::Ours);
+    assert_eq!(abandoned(later(109)).await.unwrap(), 0);
+    assert_eq!(abandoned(later(110)).await.unwrap(), 1);
+    assert_eq!(hold(&house, &delivery, later(110)).await, Held::Lost);
+    let (_, delivery) = sent(&house, phone, later(200)).await;
+    assert_eq!(hold(&house, &delivery, later(800)).await, Held::Useless, "its ten minutes are over");
 }

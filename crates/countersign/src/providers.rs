@@ -1,0 +1,221 @@
+//! The providers of a configuration: what they are, and the senders made of them.
+
+use crate::usage::wrong;
+use delivery::{
+    Credential, NoSender, Patience, Routing, Sender,
+    generic::{self, Generic},
+    twilio::{self, Twilio},
+    vonage::{self, Vonage},
+};
+use domain::phone::Prefix;
+use serde::Deserialize;
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+/// Which API a provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// Twilio's Messages resource.
+    Twilio,
+    /// Vonage's SMS API.
+    Vonage,
+    /// Any gateway, by one HTTP request.
+    Http,
+}
+
+impl Kind {
+    /// The word in the configuration.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Twilio => "twilio",
+            Self::Vonage => "vonage",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// Where a secret is.
+#[derive(Clone, Debug)]
+pub(crate) enum Secret {
+    /// In a file.
+    File(PathBuf),
+    /// In a variable.
+    Variable(String),
+}
+
+impl Secret {
+    fn read(&self) -> Result<Credential, String> {
+        let (text, place) = match self {
+            Self::File(path) => {
+                let text = std::fs::read_to_string(path);
+                (text.map_err(|e| format!("`secret_file`: cannot read {}: {e}", path.display()))?, "file")
+            }
+            Self::Variable(name) => {
+                let text = std::env::var(name);
+                (text.map_err(|_| format!("`secret_env`: the variable {name} is not set"))?, "env")
+            }
+        };
+        let text = zeroize::Zeroizing::new(text);
+        Credential::new(&text).map_err(|problem| format!("`secret_{place}`: the secret {problem}"))
+    }
+}
+
+/// What is known of our account at a provider, without its secret.
+#[derive(Clone, Debug)]
+pub(crate) enum Account {
+    /// At Twilio.
+    Twilio {
+        /// Base URL, if not the usual one.
+        endpoint: Option<String>,
+        /// The account's SID.
+        account: String,
+        /// An API key's SID.
+        key: Option<String>,
+        /// Who sends.
+        from: twilio::From,
+    },
+    /// At Vonage.
+    Vonage {
+        /// Base URL, if not the usual one.
+        endpoint: Option<String>,
+        /// The API key.
+        key: String,
+        /// Who sends.
+        from: String,
+    },
+    /// At a gateway.
+    Http(generic::Options),
+}
+
+/// A provider as configured.
+#[derive(Clone, Debug)]
+pub(crate) struct Provider {
+    /// Its name here.
+    pub(crate) name: String,
+    /// What it speaks.
+    pub(crate) kind: Kind,
+    /// Our account there.
+    pub(crate) account: Account,
+    /// Where the account's secret is.
+    pub(crate) secret: Option<Secret>,
+    /// Messages at once.
+    pub(crate) concurrency: usize,
+    /// How long it may take.
+    pub(crate) timeout: Duration,
+    /// Root certificates instead of the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+impl Provider {
+    /// Makes its sender. Reads its secret and root certificates.
+    ///
+    /// # Errors
+    /// What is wrong, naming the provider.
+    pub(crate) fn sender(&self) -> anyhow::Result<Arc<dyn Sender>> {
+        self.made().or_else(|problem| wrong(format!("provider {}: {problem}", self.name)))
+    }
+
+    fn made(&self) -> Result<Arc<dyn Sender>, String> {
+        let secret = self.secret.as_ref().map(Secret::read).transpose()?;
+        let needed = || secret.clone().ok_or_else(|| "`secret_file` or `secret_env` is missing".to_owned());
+        let roots = self.ca_file.as_deref();
+        Ok(match self.account.clone() {
+            Account::Twilio { endpoint, account, key, from } => {
+                let options = twilio::Options { endpoint, account, key, secret: needed()?, from };
+                Arc::new(Twilio::new(options, self.timeout, roots)?)
+            }
+            Account::Vonage { endpoint, key, from } => {
+                let options = vonage::Options { endpoint, key, secret: needed()?, from };
+                Arc::new(Vonage::new(options, self.timeout, roots)?)
+            }
+            Account::Http(options) => {
+                let options = generic::Options { secret, ..options };
+                Arc::new(Generic::new(options, self.timeout, roots)?)
+            }
+        })
+    }
+}
+
+/// One list of providers, for numbers that begin in one way.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    /// How they begin; none: any.
+    pub(crate) prefix: Option<Prefix>,
+    /// Names, in order.
+    pub(crate) providers: Vec<String>,
+}
+
+impl Route {
+    fn told(&self) -> String {
+        let prefix = self.prefix.as_ref().map_or_else(|| "default".to_owned(), Prefix::to_string);
+        format!("{prefix}: {}", self.providers.join(", "))
+    }
+}
+
+/// All of them, and their routes.
+#[derive(Clone, Debug)]
+pub(crate) struct Providers {
+    /// In the order of the file.
+    pub(crate) all: Vec<Provider>,
+    /// In any order.
+    pub(crate) routes: Vec<Route>,
+    /// When one is put aside.
+    pub(crate) patience: Patience,
+    /// How long a message that nobody could take now is tried again.
+    pub(crate) retry: Duration,
+}
+
+impl Providers {
+    /// Makes the senders and the routes of the server. Without a provider nothing is sent, and callers are told so.
+    ///
+    /// # Errors
+    /// What is wrong, naming the provider.
+    pub(crate) fn routing(&self) -> anyhow::Result<Routing> {
+        if self.all.is_empty() {
+            return Ok(Routing::only("none", Arc::new(NoSender)));
+        }
+        let mut made = Vec::new();
+        for one in &self.all {
+            made.push(Arc::new(delivery::Provider::new(
+                &one.name,
+                one.sender()?,
+                one.concurrency,
+                self.patience,
+            )));
+        }
+        let named = |names: &[String]| {
+            names.iter().filter_map(|name| made.iter().find(|p| p.name() == name).map(Arc::clone)).collect()
+        };
+        let routes = self.routes.iter().map(|route| delivery::Route {
+            prefix: route.prefix.clone(),
+            providers: named(&route.providers),
+        });
+        Ok(Routing::new(routes.collect(), self.retry))
+    }
+
+    /// Whether one of them has its secret in this variable.
+    pub(crate) fn reads(&self, variable: &str) -> bool {
+        self.all.iter().any(|p| matches!(&p.secret, Some(Secret::Variable(name)) if name == variable))
+    }
+
+    /// The one with a name.
+    ///
+    /// # Errors
+    /// Which there are.
+    pub(crate) fn named(&self, name: &str) -> anyhow::Result<&Provider> {
+        match self.all.iter().find(|provider| provider.name == name) {
+            Some(found) => Ok(found),
+            None => wrong(format!("there is no provider {name}; there are: {}", self.explain().0)),
+        }
+    }
+
+    /// What `check-config` says of them.
+    pub(crate) fn explain(&self) -> (String, String) {
+        let names = self.all.iter().map(|p| format!("{} ({})", p.name, p.kind.word())).collect::<Vec<_>>();
+        let routes = self.routes.iter().map(Route::told).collect::<Vec<_>>();
+        if names.is_empty() {
+            return ("none, so no text message is sent".into(), "off".into());
+        }
+        (names.join(", "), routes.join("; "))
+    }
+}
