@@ -31,6 +31,8 @@ catalogue! {
         Sharing::ANNOUNCED;
     USE_API_KEY = "UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
 
+    NEWEST_MIGRATION = "SELECT coalesce(max(version), 0) FROM migration";
+
     // The key ring.
     LIST_DATA_KEYS = "SELECT id, purpose, wrapped, created_at, retired FROM data_key ORDER BY id LIMIT 10000",
         Sharing::name(Subject::KeyRing, 0);

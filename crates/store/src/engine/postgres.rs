@@ -23,6 +23,7 @@ mod transact;
 mod wire;
 
 pub use lane::{BATCH_MAX, QUEUE_MAX};
+pub use migrate::MIGRATIONS;
 pub use open_error::OpenError;
 pub use options::Options;
 

@@ -13,3 +13,4 @@ mod nodes;
 mod opening;
 mod schema;
 mod unconfirmed;
+mod upgrading;

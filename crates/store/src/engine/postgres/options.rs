@@ -2,10 +2,12 @@
 
 use super::{
     lane::BATCH_MAX,
+    migrate::MIGRATIONS,
     open_error::OpenError,
     passfile,
     tls::{Tls, Trust},
 };
+use crate::engine::schema::Migration;
 use std::{path::Path, time::Duration};
 use tokio_postgres::{
     Config,
@@ -26,6 +28,8 @@ pub struct Options {
     pub(super) pool_size: u32,
     /// At most so many steps share a transaction, 1 to [`BATCH_MAX`].
     pub(super) batch: usize,
+    /// What is known of the schema.
+    pub(super) migrations: &'static [Migration],
 }
 
 impl std::fmt::Debug for Options {
@@ -109,7 +113,7 @@ impl Options {
         if config.get_application_name().is_none() {
             config.application_name("countersign");
         }
-        let options = Self { config, tls, pool_size, batch };
+        let options = Self { config, tls, pool_size, batch, migrations: MIGRATIONS };
         options.with_password(pass.as_deref().map(Path::new), default_passfile)
     }
 
@@ -127,6 +131,13 @@ impl Options {
             self.config.password(password.as_bytes());
         }
         Ok(self)
+    }
+
+    /// As a version does that knows these migrations: how an upgrade is tried before there is a next version.
+    #[must_use]
+    pub fn knowing(mut self, migrations: &'static [Migration]) -> Self {
+        self.migrations = migrations;
+        self
     }
 
     /// How long opening a connection may take in all.
