@@ -9,6 +9,7 @@
 //!   --warmup 200     flows run first and not counted
 //!   --factors N      enroll N factors first, then challenge and verify n of them, drawn at random
 //!   --known FILE     instead of --factors: the store has them already, a line each with id and secret
+//!   --unseen R       with either: R draws before them that are not counted
 //!   --rounds R       with either: R draws, between which the clock of a server in dev mode moves on
 //!   --then-ahead S   with either: afterwards the clocks move on S seconds, and all is done again while the servers
 //!                    purge what is due by that; each is stopped while the other is visited
@@ -51,6 +52,7 @@ const NAMES: &[&str] = &[
     "then-ahead",
     "database-pid",
     "rounds",
+    "unseen",
     "open",
     "op",
     "seconds",
@@ -101,6 +103,7 @@ async fn run(args: &Args) -> Result<(), String> {
     if let Some(factors) = source(args, "factors", "known")? {
         let visits = draw::Visits {
             rounds: args.get("rounds", 1)?,
+            unseen: args.get("unseen", 0)?,
             then_ahead_s: args.get("then-ahead", 0)?,
             conns,
             counts,
