@@ -145,6 +145,7 @@ async fn w8_two_nodes_enroll_no_more_factors_of_a_user_than_the_limit() {
             label: None,
             sealed: None,
             factors_max: Some(10),
+            for_tests: false,
             challenge: None,
         };
         let node = nodes[n % 2].clone();
