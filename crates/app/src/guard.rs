@@ -54,10 +54,10 @@ impl App {
         drop(self.0.guards.set((guards, watch)));
     }
 
-    /// The rules of all environments.
+    /// The rules of all environments; `None` if nobody has said which, as in a command without a server.
     #[must_use]
-    pub fn guards(&self) -> Guards {
-        self.0.guards.get().map(|(guards, _)| guards.clone()).unwrap_or_default()
+    pub fn guards(&self) -> Option<&Guards> {
+        self.0.guards.get().map(|(guards, _)| guards)
     }
 
     pub(crate) fn rules_of(&self, environment: &Environment) -> Arc<Rules> {

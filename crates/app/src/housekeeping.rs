@@ -1,6 +1,6 @@
 //! What is done now and then: purges, and when keys were last used. In bites, so that verification does not notice.
 
-use crate::{App, Failure};
+use crate::{App, Failure, Guards};
 use domain::{challenge::FINISHED_KEPT_SECONDS, environment::Scope, user_budget::SPAN_SECONDS};
 use std::sync::atomic::Ordering::Relaxed;
 use store::{
@@ -49,7 +49,7 @@ impl App {
     /// The store's.
     pub async fn purge_environments(&self) -> Result<(), Failure> {
         let now = self.now()?;
-        let sends_before = now.minus_seconds(self.guards().keep_seconds());
+        let sends_before = now.minus_seconds(self.guards().map_or(SPAN_SECONDS, Guards::keep_seconds));
         for environment in &self.index().environments {
             let scope = Scope::of_operator(environment);
             self.store().step(PurgeSends { scope, before: sends_before }).await?;

@@ -78,10 +78,10 @@ impl Operator {
 
     /// The guards of this server; those of a file if it has none, as a command without a server.
     fn guards(&self, rules: Option<&str>) -> Result<Guards, String> {
-        let own = self.app.guards();
-        match rules {
-            Some(text) if !own.usual.counts => Ok(rules_of_file(text)?.guards),
-            _ => Ok(own),
+        match (self.app.guards(), rules) {
+            (Some(own), _) => Ok(own.clone()),
+            (None, Some(text)) => Ok(rules_of_file(text)?.guards),
+            (None, None) => Ok(Guards::default()),
         }
     }
 
@@ -155,7 +155,8 @@ impl Operator {
         let report = rehearsal.report();
         let by_rule: BTreeMap<&str, u64> =
             report.by_rule.iter().map(|(rule, count)| (rule.word(), *count)).collect();
-        let currency = if guards.currency.is_empty() { self.app.guards().currency } else { guards.currency };
+        let own = || self.app.guards().map(|own| own.currency.clone()).unwrap_or_default();
+        let currency = if guards.currency.is_empty() { own() } else { guards.currency };
         Ok(json!({
             "environment": environment.name,
             "since": since.to_string(),
