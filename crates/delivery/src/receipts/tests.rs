@@ -5,7 +5,6 @@ use secrets::{MacHash, mac_fits};
 
 const DELIVERY: &str = "delivery_01M8E82GGRN8R2S6W9Z1D3F7H0";
 const TARGET: &str = "/countersign/callbacks/tw?delivery=delivery_01M8E82GGRN8R2S6W9Z1D3F7H0";
-const QUERY: &str = "delivery=delivery_01M8E82GGRN8R2S6W9Z1D3F7H0";
 
 fn read(receiver: &dyn Receiver, header: (&str, &str), body: &str) -> Result<Report, Unread> {
     read_at(receiver, TARGET, header, body)

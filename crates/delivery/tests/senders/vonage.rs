@@ -30,7 +30,15 @@ fn answer(request: &Request) -> Reply {
     assert_eq!(request.header("content-type"), "application/x-www-form-urlencoded");
     let form = request.form();
     let known = [
-        "api_key", "api_secret", "from", "to", "text", "type", "ttl", "callback", "client-ref",
+        "api_key",
+        "api_secret",
+        "from",
+        "to",
+        "text",
+        "type",
+        "ttl",
+        "callback",
+        "client-ref",
         "status-report-req",
     ];
     assert!(form.keys().all(|name| known.contains(&name.as_str())), "{form:?}");
