@@ -86,7 +86,7 @@ pub(crate) enum Account {
         from: String,
     },
     /// At a gateway.
-    Http(generic::Options),
+    Http(Box<generic::Options>),
 }
 
 /// A provider as configured.
@@ -145,7 +145,7 @@ impl Provider {
                 Arc::new(Vonage::new(options, self.timeout, roots)?)
             }
             Account::Http(options) => {
-                let options = generic::Options { secret, callback, ..options };
+                let options = generic::Options { secret, callback, ..*options };
                 Arc::new(Generic::new(options, self.timeout, roots)?)
             }
         })

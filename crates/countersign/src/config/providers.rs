@@ -145,7 +145,7 @@ fn provider(table: ProviderTable, public_url: Option<&str>) -> Result<Provider, 
             key: needs("key", table.key)?,
             from: needs("from", table.from)?,
         },
-        Kind::Http => Account::Http(delivery::generic::Options {
+        Kind::Http => Account::Http(Box::new(delivery::generic::Options {
             method: table.method,
             url: needs("url", table.url)?,
             headers: table.headers.into_iter().collect(),
@@ -156,7 +156,7 @@ fn provider(table: ProviderTable, public_url: Option<&str>) -> Result<Provider, 
             answer: table.answer.map(rule),
             message_id: table.message_id,
             callback: None,
-        }),
+        })),
     };
     let timeout = within("timeout_ms", table.timeout_ms, TIMEOUT_MS.0, TIMEOUT_MS.1)?;
     Ok(Provider {
