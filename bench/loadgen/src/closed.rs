@@ -81,6 +81,7 @@ pub(crate) struct Phase {
     pub(crate) wall_s: f64,
     pub(crate) server_cpu_s: f64,
     pub(crate) own_cpu_s: f64,
+    pub(crate) database_cpu_s: f64,
     pub(crate) others_cpu_s: f64,
     pub(crate) rss_kib: u64,
     pub(crate) peak_kib: u64,
@@ -96,6 +97,7 @@ impl Phase {
         self.wall_s += other.wall_s;
         self.server_cpu_s += other.server_cpu_s;
         self.own_cpu_s += other.own_cpu_s;
+        self.database_cpu_s += other.database_cpu_s;
         self.others_cpu_s += other.others_cpu_s;
         (self.rss_kib, self.peak_kib) = (other.rss_kib, other.peak_kib);
     }
@@ -105,6 +107,8 @@ impl Phase {
 pub(crate) struct Bench {
     pub(crate) api: Api,
     pub(crate) server_pid: u32,
+    /// The database server beside it, if there is one.
+    pub(crate) database_pid: Option<u32>,
     pub(crate) max: Duration,
 }
 
@@ -133,7 +137,13 @@ pub(crate) async fn phase(
         }
         open.push(conn);
     }
-    let before = (procfs::usage(bench.server_pid).cpu_s, procfs::own_cpu_s(), procfs::machine_busy_s());
+    let database_cpu_s = || bench.database_pid.map_or(0.0, procfs::family_cpu_s);
+    let before = (
+        procfs::usage(bench.server_pid).cpu_s,
+        procfs::own_cpu_s(),
+        procfs::machine_busy_s(),
+        database_cpu_s(),
+    );
     let start = Instant::now();
     let tasks = LocalSet::new();
     for conn in open {
@@ -141,13 +151,16 @@ pub(crate) async fn phase(
     }
     tasks.await;
     let wall_s = start.elapsed().as_secs_f64();
-    let after = (procfs::usage(bench.server_pid), procfs::own_cpu_s(), procfs::machine_busy_s());
+    let after =
+        (procfs::usage(bench.server_pid), procfs::own_cpu_s(), procfs::machine_busy_s(), database_cpu_s());
     let mut work = work.take();
     let phase = &mut work.phase;
     phase.wall_s = wall_s;
     phase.server_cpu_s = after.0.cpu_s - before.0;
     phase.own_cpu_s = after.1 - before.1;
-    phase.others_cpu_s = (after.2 - before.2 - phase.server_cpu_s - phase.own_cpu_s).max(0.0);
+    phase.database_cpu_s = after.3 - before.3;
+    let known = phase.server_cpu_s + phase.own_cpu_s + phase.database_cpu_s;
+    phase.others_cpu_s = (after.2 - before.2 - known).max(0.0);
     (phase.rss_kib, phase.peak_kib) = (after.0.rss_kib, after.0.peak_kib);
     (work.done, work.phase)
 }

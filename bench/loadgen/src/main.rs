@@ -8,9 +8,14 @@
 //!   --max-s 20       a phase ends after so many seconds, whatever is left
 //!   --warmup 200     flows run first and not counted
 //!   --factors N      enroll N factors first, then challenge and verify n of them, drawn at random
-//!   --rounds R       with --factors: R draws, between which the clock of a server in dev mode moves on
-//!   --beside ADDR    with --factors: another server, visited in turns with the first, --beside-pid PID,
-//!                    --beside-factors N, --beside-name NAME
+//!   --known FILE     instead of --factors: the store has them already, a line each with id and secret
+//!   --unseen R       with either: R draws before them that are not counted
+//!   --rounds R       with either: R draws, between which the clock of a server in dev mode moves on
+//!   --then-ahead S   with either: afterwards the clocks move on S seconds, and all is done again while the servers
+//!                    purge what is due by that; each is stopped while the other is visited
+//!   --beside ADDR    with either: another server, visited in turns with the first, --beside-pid PID,
+//!                    --beside-factors N or --beside-known FILE, --beside-name NAME
+//!   --database-pid P a PostgreSQL server whose CPU is told
 //!   --open RATE      instead: arrivals at a fixed rate (per second, or 5x the peak measured first)
 //!   --op challenge   what arrives: enroll or challenge
 //!   --seconds 10     for how long
@@ -43,7 +48,11 @@ const NAMES: &[&str] = &[
     "max-s",
     "warmup",
     "factors",
+    "known",
+    "then-ahead",
+    "database-pid",
     "rounds",
+    "unseen",
     "open",
     "op",
     "seconds",
@@ -54,6 +63,7 @@ const NAMES: &[&str] = &[
     "beside",
     "beside-pid",
     "beside-factors",
+    "beside-known",
     "beside-name",
 ];
 
@@ -90,18 +100,24 @@ async fn run(args: &Args) -> Result<(), String> {
     if conns.len() != counts.len() || conns.iter().chain(&counts).any(|n| *n == 0 || *n > MAX_FACTORS) {
         return Err("--conc and --n are lists of equal length, of numbers from 1 to 1,000,000".into());
     }
-    let factors = args.get("factors", 0)?;
-    if factors > 0 {
-        let rounds = args.get("rounds", 1)?;
-        let mut stores = vec![draw::Store { bench, report, factors: factors.min(MAX_FACTORS) }];
+    if let Some(factors) = source(args, "factors", "known")? {
+        let visits = draw::Visits {
+            rounds: args.get("rounds", 1)?,
+            unseen: args.get("unseen", 0)?,
+            then_ahead_s: args.get("then-ahead", 0)?,
+            conns,
+            counts,
+        };
+        let mut stores = vec![draw::Store { bench, report, factors }];
         if args.has("beside") {
             let bench = self::bench(args, "beside", args.get("beside-pid", 0)?)?;
             let report = Report::new(args.text("beside-name").unwrap_or("beside"), args.text("json"))?;
-            let factors = args.get("beside-factors", factors)?.min(MAX_FACTORS);
+            let factors = source(args, "beside-factors", "beside-known")?;
+            let factors = factors.ok_or("--beside needs --beside-factors or --beside-known")?;
             flow(&bench, warmup, 8).await;
             stores.push(draw::Store { bench, report, factors });
         }
-        return draw::run(&mut stores, rounds, &conns, &counts, &probe).await;
+        return draw::run(&mut stores, &visits, &probe).await;
     }
     let mut seen = warmup;
     for (conns, n) in conns.into_iter().zip(counts) {
@@ -119,6 +135,15 @@ async fn run(args: &Args) -> Result<(), String> {
     Ok(())
 }
 
+/// Where the factors come from, if they are not to be enrolled for each pass.
+fn source(args: &Args, enroll: &str, known: &str) -> Result<Option<draw::Source>, String> {
+    if let Some(file) = args.text(known) {
+        return Ok(Some(draw::Source::Known(file.to_owned())));
+    }
+    let n = args.get(enroll, 0)?.min(MAX_FACTORS);
+    Ok((n > 0).then_some(draw::Source::Enroll(n)))
+}
+
 /// The server whose address is the argument `name`.
 fn bench(args: &Args, name: &str, server_pid: u32) -> Result<Rc<Bench>, String> {
     let addr = args.text(name).ok_or_else(|| format!("--{name} is needed"))?;
@@ -126,7 +151,12 @@ fn bench(args: &Args, name: &str, server_pid: u32) -> Result<Rc<Bench>, String> 
     let tag = format!("load-{:x}", loadgen::clock::unix_millis());
     let key = args.text("key").unwrap_or("sk_test_default");
     let api = Api::new(addr, key, args.has("idempotency").then_some(tag))?;
-    Ok(Rc::new(Bench { api, server_pid, max: Duration::from_secs(args.get("max-s", 20)?) }))
+    let database_pid = match args.get("database-pid", 0)? {
+        0 => None,
+        pid => Some(pid),
+    };
+    let max = Duration::from_secs(args.get("max-s", 20)?);
+    Ok(Rc::new(Bench { api, server_pid, database_pid, max }))
 }
 
 /// `n` whole flows that are not counted.

@@ -24,13 +24,14 @@ impl Report {
     pub(crate) fn phase(&mut self, op: &str, conns: usize, factors: usize, sync_us: f64, p: &mut Phase) {
         let n = p.latencies.count();
         let rate = n as f64 / p.wall_s.max(1e-9);
-        let cpu_us = p.server_cpu_s * 1e6 / (n.max(1) as f64);
+        let per_op = |cpu: f64| cpu * 1e6 / (n.max(1) as f64);
+        let (cpu_us, database_us) = (per_op(p.server_cpu_s), per_op(p.database_cpu_s));
         let share = |cpu: f64| cpu / p.wall_s.max(1e-9) * 100.0;
         let (server, own, others) = (share(p.server_cpu_s), share(p.own_cpu_s), share(p.others_cpu_s));
         let q = [0.5, 0.9, 0.99, 1.0].map(|q| p.latencies.quantile_ms(q));
         println!(
             "{:<10} c={conns:<3} {op:<9} {rate:>8.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  n {n:>6}  refused {}  broken {}  \
-             cpu/op {cpu_us:>5.0} µs  server {server:>3.0} %  generator {own:>3.0} %  others {others:>3.0} %  \
+             cpu/op {cpu_us:>5.0} µs, database {database_us:>5.0} µs  server {server:>3.0} %  generator {own:>3.0} %  others {others:>3.0} %  \
              rss {:>6} KiB  sync {sync_us:>5.0} µs",
             self.name, q[0], q[2], p.refused, p.broken, p.rss_kib
         );
@@ -40,7 +41,8 @@ impl Report {
         self.json_line(json!({
             "name": self.name, "op": op, "connections": conns, "factors_before": factors, "rate_per_s": rate, "n": n,
             "refused": p.refused, "broken": p.broken, "wall_s": p.wall_s, "p50_ms": q[0], "p90_ms": q[1],
-            "p99_ms": q[2], "max_ms": q[3], "cpu_us_per_op": cpu_us, "server_cpu_pct": server,
+            "p99_ms": q[2], "max_ms": q[3], "cpu_us_per_op": cpu_us,
+            "database_cpu_us_per_op": database_us, "server_cpu_pct": server,
             "generator_cpu_pct": own, "others_cpu_pct": others, "rss_kib": p.rss_kib, "peak_rss_kib": p.peak_kib,
             "sync_us": sync_us,
         }));
@@ -56,6 +58,11 @@ impl Report {
             eprintln!("figures cannot be written: {e}");
             std::process::exit(1);
         }
+    }
+
+    /// Changes what lines begin with.
+    pub(crate) fn rename(&mut self, name: String) {
+        self.name = name;
     }
 
     /// The name that lines begin with.

@@ -16,8 +16,9 @@
 //! ```
 //!
 //! All but the last two take `--folder DIR` (empty; kept) and `--seed N`, where the order of a run is chosen; `races` and
-//! `crash-loop` take `--store sqlite|postgres`. With `--planted` a run has a fault that has to be found. Exit
-//! code 0: nothing violated. 1: something was, and the last line says how much. 2: wrong arguments.
+//! `crash-loop` take `--store sqlite|postgres|both`, where `both` is everything once on each. With `--planted` a run has a
+//! fault that has to be found. Exit code 0: nothing violated. 1: something was, and the last line says how much. 2: wrong
+//! arguments. `mutants/run` tries these programs on servers with a bug.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool: this is its output")]
 mod caller;
 mod checker;
@@ -153,10 +154,10 @@ fn against_the_binary(command: &str, args: &Args) -> Ended {
     };
     let result = runtime.block_on(async {
         match command {
-            "crash-loop" => crash_loop::run(&run, cycles).await,
+            "crash-loop" => on_each(&run, async |run: &Run| crash_loop::run(run, cycles).await).await,
             "io-faults" => io_faults::run(&run, sites, &faults).await,
             "power-cut" => power_cut::run(&run, images).await,
-            "races" => races::run(&run, rounds).await,
+            "races" => on_each(&run, async |run: &Run| races::run(run, rounds).await).await,
             "pg-restart" => pg_restart::run(&run, cycles).await,
             "pg-cut" => pg_cut::run(&run, cycles, args.has("planted")).await,
             "pg-failover" => pg_failover::run(&run, cycles, args.has("planted")).await,
@@ -172,4 +173,15 @@ fn against_the_binary(command: &str, args: &Args) -> Ended {
         }
         Err(line) => Ended::Violated(format!("{line}\nfiles of this run: {}", run.folder.display())),
     }
+}
+
+/// Does it on every store of the run, and says one after another what it came to.
+async fn on_each(run: &Run, it: impl AsyncFn(&Run) -> Result<String, String>) -> Result<String, String> {
+    let mut lines = Vec::new();
+    for one in run.by_store() {
+        std::fs::create_dir_all(&one.folder).map_err(|e| format!("{}: {e}", one.folder.display()))?;
+        let line = it(&one).await.map_err(|why| [lines.join("\n"), why].join("\n"))?;
+        lines.push(line);
+    }
+    Ok(lines.join("\n"))
 }

@@ -27,6 +27,7 @@ pub(crate) struct Run {
     pub(crate) folder: PathBuf,
     pub(crate) seed: u64,
     pub(crate) store: Store,
+    both: bool,
     own_folder: bool,
 }
 
@@ -38,10 +39,11 @@ impl Run {
     pub(crate) fn new(args: &Args) -> Result<Run, String> {
         let binary = PathBuf::from(args.text("binary").ok_or("--binary is needed: the countersign to try")?);
         let seed = args.get("seed", clock::unix_millis())?;
-        let store = match args.text("store") {
-            None | Some("sqlite") => Store::Sqlite,
-            Some("postgres") => Store::Postgres,
-            Some(other) => return Err(format!("--store {other}: known are sqlite, postgres")),
+        let (store, both) = match args.text("store") {
+            None | Some("sqlite") => (Store::Sqlite, false),
+            Some("postgres") => (Store::Postgres, false),
+            Some("both") => (Store::Sqlite, true),
+            Some(other) => return Err(format!("--store {other}: known are sqlite, postgres, both")),
         };
         let own = std::env::temp_dir().join(format!("countersign-faults-{}", std::process::id()));
         let folder = args.text("folder").map_or(own, PathBuf::from);
@@ -50,7 +52,24 @@ impl Run {
         if inside.next().is_some() {
             return Err(format!("{}: is not empty", folder.display()));
         }
-        Ok(Run { binary, folder, seed, store, own_folder: !args.has("folder") })
+        Ok(Run { binary, folder, seed, store, both, own_folder: !args.has("folder") })
+    }
+
+    /// This run once for each store it is to try, each with a folder of its own if there are two.
+    pub(crate) fn by_store(&self) -> Vec<Run> {
+        let on = |store, folder| Run {
+            binary: self.binary.clone(),
+            folder,
+            seed: self.seed,
+            store,
+            both: false,
+            own_folder: false,
+        };
+        if !self.both {
+            return vec![on(self.store, self.folder.clone())];
+        }
+        let stores = [(Store::Sqlite, "sqlite"), (Store::Postgres, "postgresql")];
+        stores.map(|(store, name)| on(store, self.folder.join(name))).into()
     }
 
     /// Says something in the course of a run.

@@ -2,7 +2,10 @@
 
 use crate::{fault, pipeline, refusal, reply::Reply, request_id::RequestId, timeline, wire};
 use app::{App, Caller, Failure};
-use axum::{http::HeaderMap, response::Response};
+use axum::{
+    http::{HeaderMap, HeaderValue},
+    response::Response,
+};
 use domain::{
     refusal::{FieldError, Refusal},
     time::Timestamp,
@@ -60,6 +63,12 @@ pub fn not_json(app: &App) -> Response {
 pub fn empty(app: &App, status: u16) -> Response {
     let retry_after = (status == 503).then_some(crate::reply::TRY_AGAIN_SECONDS);
     respond(app, Reply { status, retry_after, ..Reply::no_content() })
+}
+
+/// The `x-request-id` of an answer that is made elsewhere.
+#[must_use]
+pub fn request_id(app: &App) -> HeaderValue {
+    RequestId::draw(app.entropy().as_ref()).header()
 }
 
 /// 503 or 500, the cause only in the log.

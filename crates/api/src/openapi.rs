@@ -18,6 +18,12 @@ use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
 use utoipa::openapi::schema::ComponentsBuilder;
 
+/// What is true of all routes, and of no route in particular: an operation cannot say what another method is answered.
+const ABOUT: &str = "Multi-factor authentication that speaks WorkOS's MFA API. Every answer of a route is a JSON object, or \
+    204 without a body, and carries `x-request-id`. A wrong code is not an error: it is answered 201 with `valid` false. \
+    Where there is no route, the answer is 404 `route_not_found`; where there is one, but not for this method, 405 \
+    `method_not_allowed` with `allow`. What cannot be read as HTTP is answered 400 or 431 without a body.";
+
 /// The document as indented JSON, the same for the same version.
 #[must_use]
 pub fn openapi() -> String {
@@ -38,8 +44,7 @@ pub(crate) fn value() -> Value {
             "title": "Countersign",
             "version": env!("CARGO_PKG_VERSION"),
             "license": { "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" },
-            "description": "Multi-factor authentication that speaks WorkOS's MFA API. Every answer is a JSON object \
-                and carries `x-request-id`. A wrong code is not an error: it is answered 201 with `valid` false.",
+            "description": ABOUT,
         },
         "servers": [{ "url": "/" }],
         "security": [{ "apiKey": [] }],
@@ -158,6 +163,26 @@ fn headers(may_retry: bool) -> Value {
     headers
 }
 
+/// Answers that no operation gives.
+fn without_a_route() -> Value {
+    let answer = |description: &str, headers: Value, example: Value| {
+        let content = json!({ "application/json": { "schema": reference("Error"), "example": example } });
+        json!({ "description": description, "headers": headers, "content": content })
+    };
+    let mut allowing = headers(false);
+    if let Some(headers) = allowing.as_object_mut() {
+        headers.insert("allow".into(), json!({ "$ref": "#/components/headers/Allow" }));
+    }
+    json!({
+        "RouteNotFound": answer("404 to any path without a route.", headers(false), examples::no_route()),
+        "MethodNotAllowed": answer(
+            "405 to a method that the path does not have. It has `HEAD` where it has `GET`.",
+            allowing,
+            examples::wrong_method(),
+        ),
+    })
+}
+
 fn components() -> Value {
     let derived = ComponentsBuilder::new()
         .schema_from::<FactorBody<'_>>()
@@ -190,12 +215,18 @@ fn components() -> Value {
                     "required": true,
                     "schema": { "type": "string", "format": "uuid" },
                 },
+                "Allow": {
+                    "description": "The methods that the path has, divided by a comma and a space.",
+                    "required": true,
+                    "schema": { "type": "string", "examples": ["GET, HEAD, DELETE"] },
+                },
                 "RetryAfter": {
                     "description": "Whole seconds. Only with `rate_limit_exceeded` and 503.",
                     "schema": { "type": "integer", "minimum": 1, "maximum": 5 },
                 },
             }),
         );
+        components.insert("responses".into(), without_a_route());
         let scheme = json!({ "type": "http", "scheme": "bearer", "description": "An API key, `sk_test_…` or `sk_live_…`." });
         components.insert("securitySchemes".into(), json!({ "apiKey": scheme }));
     }

@@ -64,6 +64,25 @@ async fn w3_the_examples_of_the_document_are_of_the_shape_that_is_answered() {
 }
 
 #[tokio::test]
+async fn w1_the_document_shows_what_is_answered_where_there_is_no_route() {
+    let server = TestServer::start().await;
+    let document: Value = serde_json::from_str(&countersign_api::openapi()).unwrap();
+    for (name, status, method, path) in
+        [("RouteNotFound", 404, "GET", "/auth/factor"), ("MethodNotAllowed", 405, "PUT", "/auth/factors/x")]
+    {
+        let described = &document["components"]["responses"][name];
+        let answer = server.call(method, path, "").await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.json, described["content"]["application/json"]["example"], "{name}");
+        for header in described["headers"].as_object().unwrap().keys() {
+            assert!(!answer.header(header).is_empty(), "{name} has no {header}");
+        }
+        let about = document["info"]["description"].as_str().unwrap();
+        assert!(about.contains(&format!("{status} `{}`", answer.code())), "{about}");
+    }
+}
+
+#[tokio::test]
 async fn the_document_and_the_page_need_no_key() {
     let server = TestServer::start().await;
     let document = server.call_as(None, "GET", "/openapi.json", "").await;

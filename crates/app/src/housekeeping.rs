@@ -17,27 +17,30 @@ const BITE: u32 = 500;
 const KEYS_AT_ONCE: usize = 1_000;
 
 impl App {
-    /// Removes a bite of what is finished. Answers whether there may be more.
+    /// Removes a bite of what is finished. Answers whether there may be more. `from` is where challenges begin that may
+    /// still be there (zeros: from the oldest), and moves on.
     ///
     /// # Errors
     /// The store's.
-    pub async fn purge_finished(&self) -> Result<bool, Failure> {
+    pub async fn purge_finished(&self, from: &mut [u8; 16]) -> Result<bool, Failure> {
         let now = self.now()?;
         let longest =
             self.index().environments.iter().map(|e| e.settings.totp_challenge_ttl).max().unwrap_or(0);
         // One bound for all challenges: the longest lifetime of any environment, then the day for which a finished
         // challenge keeps its answer. A shorter setting of today must not shorten yesterday's, hence at least a day.
         let challenges_before = now.minus_seconds(FINISHED_KEPT_SECONDS + longest.max(86_400));
-        let gone = self
+        let purged = self
             .store()
             .step(PurgeFinished {
+                challenges_from: *from,
                 challenges_before,
                 answers_before: now.minus_seconds(REMEMBERED_SECONDS),
                 deliveries_before: now.minus_seconds(2 * SPAN_SECONDS),
                 most: BITE,
             })
             .await?;
-        Ok(gone >= u64::from(BITE))
+        *from = purged.challenges_from;
+        Ok(purged.rows >= u64::from(BITE))
     }
 
     /// Forgets old sends, and removes factors that were never verified where an environment says so.

@@ -66,3 +66,56 @@ pub(crate) fn routes(app: &App, shutdown: Shutdown) -> Router {
         }),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        house::{self, House},
+        masters::Masters,
+    };
+    use app::{ClockGuard, Options};
+    use secrets::{MasterKey, SystemEntropy};
+    use std::sync::mpsc::{Receiver, channel};
+    use store::{Failure, Step, Tx};
+
+    /// Keeps the writer busy until the other end is dropped.
+    struct StandStill(std::sync::Mutex<Receiver<()>>);
+
+    impl Step for StandStill {
+        type Out = ();
+
+        async fn run<T: Tx>(&self, _: &mut T) -> Result<(), Failure> {
+            assert!(self.0.lock().unwrap().recv().is_err());
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn f72_readiness_ends_when_a_commit_does_not_come_through_and_when_a_stop_has_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let masters = Arc::new(Masters::new(MasterKey::generate(&SystemEntropy).unwrap(), None));
+        let lock = house::lock(folder.path()).unwrap();
+        let house = House::open(lock, None, masters, ClockGuard::system(), Options::default()).await.unwrap();
+        let shutdown = Shutdown::new();
+        let ready = Ready { app: house.app.clone(), shutdown: shutdown.clone(), last: Mutex::default() };
+        assert!(ready.is_ready().await);
+
+        let (go_on, over) = channel();
+        let store = house.app.store().clone();
+        let stuck = tokio::spawn(async move { store.step(StandStill(std::sync::Mutex::new(over))).await });
+        tokio::task::yield_now().await;
+        // From here on time passes only when everybody waits.
+        tokio::time::pause();
+        tokio::time::advance(PROOF_HOLDS).await;
+        assert!(!ready.is_ready().await);
+        tokio::time::resume();
+        drop(go_on);
+        stuck.await.unwrap().unwrap();
+        *ready.last.lock().await = None;
+        assert!(ready.is_ready().await);
+        shutdown.stop();
+        assert!(!ready.is_ready().await);
+        house.close();
+    }
+}

@@ -1,11 +1,14 @@
 //! What is done now and then while serving.
 
+mod telling;
+
 use crate::{masters::Masters, metrics::Metrics};
 use app::{App, Failure};
 use delivery::Worker;
 use secrets::{KeyRecord, Purpose};
 use std::{sync::Arc, time::Duration};
 use store::queries::OldestUnsettledDelivery;
+use telling::Telling;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -24,15 +27,21 @@ pub(crate) async fn run(app: App, worker: Worker, metrics: Arc<Metrics>) {
     finish_resealing(&app).await;
     let (mut sweep, mut purge) = (every(SWEEP_EVERY), every(PURGE_EVERY));
     let (mut keys, mut environments) = (every(NOTE_KEYS_EVERY), every(ENVIRONMENTS_EVERY));
+    let mut telling = Telling::default();
+    let mut purged_to = [0; 16];
     loop {
         tokio::select! {
             _ = sweep.tick() => {
-                told("messages owed", worker.sweep().await.map(drop));
+                telling.tell("messages owed", worker.sweep().await.map(drop));
                 measure_outbox(&app, &metrics).await;
             }
-            _ = purge.tick() => told("the purge", purge_finished(&app).await),
-            _ = keys.tick() => told("when keys were used", app.note_used_keys().await),
-            _ = environments.tick() => told("the purge of environments", app.purge_environments().await),
+            _ = purge.tick() => telling.tell("the purge", purge_finished(&app, &mut purged_to).await),
+            _ = keys.tick() => telling.tell("when keys were used", app.note_used_keys().await),
+            _ = environments.tick() => {
+                telling.tell("the purge of environments", app.purge_environments().await);
+                // From the oldest again, for what a clock that had gone astray has left there.
+                purged_to = [0; 16];
+            }
         }
     }
 }
@@ -45,34 +54,28 @@ fn every(span: Duration) -> Interval {
 
 /// Follows what other nodes change, until cancelled. By itself, for no other job may hold it up.
 pub(crate) async fn follow_others(app: App, masters: Arc<Masters>) {
-    let mut ticks = every(OTHERS_EVERY);
+    let (mut ticks, mut telling) = (every(OTHERS_EVERY), Telling::default());
     while app.is_shared() {
         tokio::select! {
             _ = ticks.tick() => {}
             () = app.store().changed() => ticks.reset(),
         }
-        told("the directory", app.reload_directory().await);
-        told("the key ring", app.reload_key_ring(&masters.current()).await);
+        telling.tell("the directory", app.reload_directory().await);
+        telling.tell("the key ring", app.reload_key_ring(&masters.current()).await);
     }
 }
 
 /// Compares the clock with the database's, until cancelled.
 pub(crate) async fn watch_clock(app: App, metrics: Arc<Metrics>) {
-    let mut ticks = every(CLOCK_EVERY);
+    let (mut ticks, mut telling) = (every(CLOCK_EVERY), Telling::default());
     while app.is_shared() {
         ticks.tick().await;
-        told("the clock", app.check_clock().await.map(|skew| metrics.clock_skew(skew)));
+        telling.tell("the clock", app.check_clock().await.map(|skew| metrics.clock_skew(skew)));
     }
 }
 
-fn told(job: &'static str, ended: Result<(), impl std::fmt::Display>) {
-    if let Err(error) = ended {
-        tracing::warn!(job, %error, "housekeeping failed; it is tried again");
-    }
-}
-
-async fn purge_finished(app: &App) -> Result<(), Failure> {
-    while app.purge_finished().await? {
+async fn purge_finished(app: &App, from: &mut [u8; 16]) -> Result<(), Failure> {
+    while app.purge_finished(from).await? {
         sleep(PAUSE).await;
     }
     Ok(())

@@ -16,8 +16,11 @@ use app::App;
 use axum::Router;
 use delivery::{Routing, Worker, receipts::Receiver};
 use edge::{Admission, Gauges, Limits, Listener, Shutdown, TlsFiles, TlsReloader};
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
+
+/// How long the store may take to finish what waits for its writer, after the listener has drained.
+const CLOSING_WAIT: Duration = Duration::from_millis(500);
 
 /// How it is served.
 pub(crate) struct Plan {
@@ -67,6 +70,8 @@ pub(crate) async fn serve(
     let spans = traces.as_ref().map(Traces::queue);
     let shutdown = Shutdown::new();
     let app = house.app.clone();
+    let namer = app.clone();
+    let listener = listener.with_request_ids(move || api::extend::request_id(&namer));
     let counted = Arc::new(Metrics::new());
     let gauges = Arc::new(Gauges::default());
     let worker = Worker::new(app.clone(), routing, counted.deliveries());
@@ -117,6 +122,10 @@ pub(crate) async fn serve(
         farewell.say().await;
     }
     control::remove(&house.path());
-    house.close();
+    // A disk that stands still must not keep the process: what has not been answered may be lost.
+    let closing = tokio::task::spawn_blocking(move || house.close());
+    if tokio::time::timeout(CLOSING_WAIT, closing).await.is_err() {
+        tracing::warn!("the store does not close; ending without it");
+    }
     Ok(())
 }

@@ -128,6 +128,29 @@ fn fault_18_a_restore_that_broke_off_is_not_served_and_can_be_done_again() {
 }
 
 #[test]
+fn fault_21_a_backup_with_what_a_newer_version_has_added_is_left_to_that_version() {
+    let house = tempfile::tempdir().unwrap();
+    let at = house.path();
+    let backup = at.with_extension("backup");
+    let mut server = Server::dev(at, &[]);
+    let (factor, _) = server.enroll(KEY);
+    ask(at, &["backup", backup.to_str().unwrap()]);
+    server.signal(rustix::process::Signal::TERM);
+    assert_eq!(server.end(), Some(0));
+    rusqlite::Connection::open(&backup)
+        .unwrap()
+        .execute_batch("CREATE TABLE more (a TEXT) STRICT; INSERT INTO migration VALUES (2, 'more', 1, 1, 1)")
+        .unwrap();
+    let error = refused(at, &["restore", backup.to_str().unwrap(), "--replace"]);
+    assert!(error.contains("by a newer version (migration 2); run that version"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    // As it was.
+    let server = Server::dev(at, &[]);
+    assert_eq!(server.call("GET", &format!("/auth/factors/{factor}"), KEY, "").0, 200);
+    fs::remove_file(backup).unwrap();
+}
+
+#[test]
 fn fault_18_a_floor_can_be_set_on_a_store_that_is_being_served() {
     let house = tempfile::tempdir().unwrap();
     let server = Server::dev(house.path(), &[]);

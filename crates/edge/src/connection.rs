@@ -5,6 +5,7 @@ use crate::{
     member::Order,
     roster::{Roster, Seat},
     service::Requests,
+    unrouted::Ids,
     wire::Wire,
 };
 use axum::Router;
@@ -23,12 +24,19 @@ pub(crate) struct Hub {
     pub(crate) limits: Limits,
     pub(crate) roster: Arc<Roster>,
     pub(crate) tls: Option<TlsReloader>,
+    pub(crate) ids: Option<Ids>,
     router: Router,
     http: auto::Builder<TokioExecutor>,
 }
 
 impl Hub {
-    pub(crate) fn new(router: Router, tls: Option<TlsReloader>, limits: Limits, roster: Arc<Roster>) -> Self {
+    pub(crate) fn new(
+        router: Router,
+        tls: Option<TlsReloader>,
+        ids: Option<Ids>,
+        limits: Limits,
+        roster: Arc<Roster>,
+    ) -> Self {
         let mut http = auto::Builder::new(TokioExecutor::new());
         http.http1()
             .timer(TokioTimer::new())
@@ -48,7 +56,7 @@ impl Hub {
             .keep_alive_timeout(limits.h2_ping_timeout)
             .max_send_buf_size(64 * 1024);
         // Binds the state of the routes now rather than for each request.
-        Self { limits, roster, tls, router: router.with_state(()), http }
+        Self { limits, roster, tls, ids, router: router.with_state(()), http }
     }
 
     /// Serves one connection until it is closed.
@@ -74,9 +82,12 @@ impl Hub {
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let member = &seat.member;
-        let wire = TokioIo::new(Wire::new(stream, Arc::clone(member), self.limits.linger_bytes));
+        let wire =
+            TokioIo::new(Wire::new(stream, Arc::clone(member), self.ids.clone(), self.limits.linger_bytes));
         let gauges = Arc::clone(&self.roster.gauges);
-        let requests = Requests::new(self.router.clone(), Arc::clone(member), gauges, self.limits.headers);
+        let ids = self.ids.clone();
+        let requests =
+            Requests::new(self.router.clone(), Arc::clone(member), gauges, ids, self.limits.headers);
         let mut connection = std::pin::pin!(self.http.serve_connection(wire, requests));
         let mut draining = false;
         let ended = poll_fn(|cx| {

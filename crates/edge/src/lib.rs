@@ -31,6 +31,7 @@ mod serve;
 mod service;
 mod shutdown;
 mod tls;
+mod unrouted;
 mod wire;
 
 pub use admission::{Admission, Overloaded, Turn};

@@ -42,6 +42,7 @@ pub struct Limits {
     /// within 50 ms.
     pub requests_wait: Duration,
     /// Size of a request's head (HTTP/1.1) and of the read buffer, 8 KiB to 1 MiB. Default 16 KiB; beyond it 431.
+    /// A head that follows another on its connection and arrives in one piece may have up to twice as much.
     pub head_bytes: usize,
     /// Header fields in a request, 1 to 100 (the parser's own bound). Default 64; beyond it 431.
     pub headers: usize,

@@ -1,5 +1,7 @@
 //! The listening socket.
 
+use crate::unrouted::Ids;
+use axum::http::HeaderValue;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{io, net::SocketAddr};
 use tokio::net::{TcpListener, TcpStream};
@@ -9,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    ids: Option<Ids>,
 }
 
 impl Listener {
@@ -26,7 +29,17 @@ impl Listener {
         socket.listen(backlog)?;
         let socket = TcpListener::from_std(socket.into())?;
         let address = socket.local_addr()?;
-        Ok(Self { socket, address })
+        Ok(Self { socket, address, ids: None })
+    }
+
+    /// Draws an `x-request-id` for each answer that no route gives, such as 400 to what is no HTTP.
+    #[must_use]
+    pub fn with_request_ids(self, draw: impl Fn() -> HeaderValue + Send + Sync + 'static) -> Self {
+        Self { ids: Some(Ids::new(draw)), ..self }
+    }
+
+    pub(crate) fn ids(&self) -> Option<Ids> {
+        self.ids.clone()
     }
 
     /// The address listened on, with its real port.

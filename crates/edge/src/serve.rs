@@ -53,7 +53,7 @@ pub async fn serve(
     let door = Door {
         slots: Arc::new(Semaphore::new(cap)),
         cap,
-        hub: Arc::new(Hub::new(router, tls, limits, Arc::new(Roster::new(gauges)))),
+        hub: Arc::new(Hub::new(router, tls, listener.ids(), limits, Arc::new(Roster::new(gauges)))),
     };
     let _guard = CutOnDrop(Arc::clone(&door.hub.roster));
     door.keep_open(&listener, &mut ticks, &shutdown).await;
@@ -133,7 +133,10 @@ impl Door {
         self.hub.roster.gauges.refused();
         if self.hub.tls.is_none() {
             // If it does not fit into an empty socket buffer, nobody is there to read it.
-            let _ = stream.try_write(FULL);
+            let _ = match &self.hub.ids {
+                Some(ids) => stream.try_write(&ids.added(FULL)),
+                None => stream.try_write(FULL),
+            };
         }
     }
 

@@ -1,6 +1,6 @@
 //! What hyper calls for each request.
 
-use crate::{Gauges, member::Member};
+use crate::{Gauges, member::Member, unrouted::Ids};
 use axum::{
     Router,
     body::Body,
@@ -22,12 +22,19 @@ pub(crate) struct Requests {
     router: Router,
     member: Arc<Member>,
     gauges: Arc<Gauges>,
+    ids: Option<Ids>,
     max_headers: usize,
 }
 
 impl Requests {
-    pub(crate) fn new(router: Router, member: Arc<Member>, gauges: Arc<Gauges>, max_headers: usize) -> Self {
-        Self { router, member, gauges, max_headers }
+    pub(crate) fn new(
+        router: Router,
+        member: Arc<Member>,
+        gauges: Arc<Gauges>,
+        ids: Option<Ids>,
+        max_headers: usize,
+    ) -> Self {
+        Self { router, member, gauges, ids, max_headers }
     }
 
     /// `Ok(true)`: answer this request and no other on its connection.
@@ -46,6 +53,15 @@ impl Requests {
         }
         Ok(last)
     }
+
+    fn refusal(&self, status: StatusCode) -> Option<Response<Body>> {
+        let mut empty = Response::new(Body::empty());
+        *empty.status_mut() = status;
+        if let Some(ids) = &self.ids {
+            ids.add_to(empty.headers_mut());
+        }
+        Some(empty)
+    }
 }
 
 impl hyper::service::Service<Request<Incoming>> for Requests {
@@ -58,19 +74,15 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
         let http1 = request.version() != Version::HTTP_2;
         let (work, last) = match self.admit(&request) {
             Ok(last) => (Work::Routed(self.router.clone().call(request)), last),
-            Err(status) => (Work::Refused(status), true),
+            Err(status) => (Work::Refused(self.refusal(status)), true),
         };
         Answering { work, running: Some(Arc::clone(&self.member)), http1, last }
     }
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every request is routed; boxing would cost each of them"
-)]
 enum Work {
     Routed(RouteFuture<Infallible>),
-    Refused(StatusCode),
+    Refused(Option<Response<Body>>),
 }
 
 /// One request on its way to its answer.
@@ -90,11 +102,7 @@ impl Future for Answering {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(response)) => response,
             },
-            Work::Refused(status) => {
-                let mut empty = Response::new(Body::empty());
-                *empty.status_mut() = *status;
-                empty
-            }
+            Work::Refused(response) => response.take().unwrap_or_default(),
         };
         let member = self.running.take();
         let stopping = member.as_ref().is_some_and(|member| member.is_stopping());

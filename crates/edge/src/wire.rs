@@ -1,6 +1,9 @@
 //! The bytes of a connection, watched on their way to and from hyper.
 
-use crate::member::{Member, Phase};
+use crate::{
+    member::{Member, Phase},
+    unrouted::Ids,
+};
 use std::{
     io,
     pin::Pin,
@@ -17,11 +20,24 @@ pub(crate) struct Wire<S> {
     ended: bool,
     shut: bool,
     linger_left: usize,
+    ids: Option<Ids>,
+    /// A head that has been given headers, and is still to be written.
+    dressed: Vec<u8>,
 }
 
 impl<S> Wire<S> {
-    pub(crate) fn new(stream: S, member: Arc<Member>, linger_bytes: usize) -> Self {
-        Self { stream, member, ended: false, shut: false, linger_left: linger_bytes }
+    pub(crate) fn new(stream: S, member: Arc<Member>, ids: Option<Ids>, linger_bytes: usize) -> Self {
+        let linger_left = linger_bytes;
+        Self { stream, member, ended: false, shut: false, linger_left, ids, dressed: Vec::new() }
+    }
+
+    /// Takes a head that the parser has written by itself in the place of the stream.
+    fn takes(&mut self, bytes: &[u8]) -> bool {
+        match self.ids.as_ref().and_then(|ids| ids.dressed(bytes)) {
+            Some(head) => self.dressed.extend_from_slice(&head),
+            None => return false,
+        }
+        true
     }
 
     fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -58,8 +74,25 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Wire<S> {
+    fn write_dressed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.dressed.is_empty() {
+            let written = Pin::new(&mut self.stream).poll_write(cx, &self.dressed);
+            match ready!(self.note(written))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => drop(self.dressed.drain(..written)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.write_dressed(cx))?;
+        if self.takes(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.note(written)
     }
@@ -69,6 +102,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.write_dressed(cx))?;
+        if let Some(first) = parts.first()
+            && self.takes(first)
+        {
+            return Poll::Ready(Ok(first.len()));
+        }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
         self.note(written)
     }
@@ -78,6 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.write_dressed(cx))?;
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         self.note_flush(flushed)
     }
@@ -86,6 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     /// Closing at once would reset the connection and could take the answer with it (RFC 9112 §9.6).
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.shut {
+            ready!(self.write_dressed(cx))?;
             let closed = Pin::new(&mut self.stream).poll_shutdown(cx);
             ready!(self.note_flush(closed))?;
             self.shut = true;
@@ -113,7 +154,7 @@ mod tests {
     fn wire(size: usize) -> (Wire<tokio::io::DuplexStream>, tokio::io::DuplexStream, Arc<Member>) {
         let member = Arc::new(Member::new(Arc::new(Shared::default()), Phase::FirstByte, 8192));
         let (ours, theirs) = duplex(size);
-        (Wire::new(ours, Arc::clone(&member), 100), theirs, member)
+        (Wire::new(ours, Arc::clone(&member), None, 100), theirs, member)
     }
 
     #[tokio::test]
@@ -130,6 +171,23 @@ mod tests {
         member.write_blocked();
         wire.flush().await.unwrap();
         assert_eq!(member.blocked_since(), None, "flushed is not stuck");
+    }
+
+    #[tokio::test]
+    async fn w2_what_the_parser_writes_by_itself_gets_the_headers_of_every_answer_however_it_is_taken() {
+        let (mut wire, mut client, _) = wire(16);
+        wire.ids = Some(Ids::new(|| axum::http::HeaderValue::from_static("7")));
+        let reading = tokio::spawn(async move {
+            let mut text = String::new();
+            client.read_to_string(&mut text).await.unwrap();
+            text
+        });
+        wire.write_all(b"HTTP/1.1 431 Too Large\r\n\r\n").await.unwrap();
+        wire.write_all(b"and more").await.unwrap();
+        drop(wire);
+        let expected = "HTTP/1.1 431 Too Large\r\nx-request-id: 7\r\ncache-control: no-store\r\n\
+                        x-content-type-options: nosniff\r\n\r\nand more";
+        assert_eq!(reading.await.unwrap(), expected);
     }
 
     fn poll_once<F: Future>(future: F) -> Poll<F::Output> {

@@ -56,7 +56,7 @@ async fn if_everyone_is_being_served_a_newcomer_is_told_so_at_once() {
     let mut third = house.client().await;
     let answer = timeout(Duration::from_secs(2), third.answer()).await.unwrap().unwrap();
     assert_eq!(answer.status, 503);
-    assert!(answer.head.contains("retry-after: 1"));
+    assert!(answer.head.contains("retry-after: 1") && answer.head.contains("x-request-id: drawn"));
     assert_eq!(third.answer().await, None);
     assert_eq!((house.gauges.refused_total(), house.gauges.accepted_total()), (1, 2));
 

@@ -143,6 +143,34 @@ async fn f63_a_length_that_is_too_short_makes_the_rest_a_request_of_its_own_and_
 }
 
 #[tokio::test]
+async fn w2_what_cannot_be_routed_is_answered_with_the_headers_of_every_answer() {
+    let house = House::open(Limits::default());
+    let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(64 << 10));
+    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: y\r\n".repeat(90));
+    let chunks = "POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n";
+    for (request, status) in [
+        ("GET / HTTP/1.1\nhost: x\r\n\r\n", 400),
+        ("nonsense\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nx\0: y\r\n\r\n", 400),
+        (chunks, 400),
+        (many.as_str(), 431),
+        (long.as_str(), 431),
+    ] {
+        let mut client = house.client().await;
+        client.send(GET).await;
+        assert!(!client.answer().await.unwrap().head.contains("drawn"), "a route's answer is its own");
+        client.send(request.as_bytes()).await;
+        let answers = client.all().await;
+        assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [status], "{request:?}");
+        for field in
+            ["x-request-id: drawn\r\n", "cache-control: no-store\r\n", "x-content-type-options: nosniff\r\n"]
+        {
+            assert_eq!(answers[0].head.matches(field).count(), 1, "{field} in {}", answers[0].head);
+        }
+    }
+}
+
+#[tokio::test]
 async fn heads_beyond_their_bounds_are_refused() {
     let house = House::open(Limits::default());
     let fields = |count: usize| "x: y\r\n".repeat(count);

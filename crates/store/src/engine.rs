@@ -3,6 +3,7 @@
 mod figures;
 mod fnv;
 pub mod postgres;
+pub mod schema;
 pub mod sqlite;
 
 pub use figures::Figures;

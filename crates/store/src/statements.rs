@@ -31,6 +31,8 @@ catalogue! {
         Sharing::ANNOUNCED;
     USE_API_KEY = "UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
 
+    NEWEST_MIGRATION = "SELECT coalesce(max(version), 0) FROM migration";
+
     // The key ring.
     LIST_DATA_KEYS = "SELECT id, purpose, wrapped, created_at, retired FROM data_key ORDER BY id LIMIT 10000",
         Sharing::name(Subject::KeyRing, 0);
@@ -212,15 +214,17 @@ catalogue! {
     LATEST_FACTOR = "SELECT id FROM factor ORDER BY id DESC LIMIT 1";
     LATEST_CHALLENGE = "SELECT id FROM challenge ORDER BY id DESC LIMIT 1";
 
-    // Purges, in small bites from the old end.
-    PURGE_CHALLENGES = "DELETE FROM challenge WHERE id IN
-        (SELECT id FROM challenge WHERE id < $1 ORDER BY id LIMIT $2)";
-    PURGE_ANSWERS = "DELETE FROM remembered_answer WHERE seq IN
-        (SELECT seq FROM (SELECT seq, created_at FROM remembered_answer ORDER BY seq LIMIT $2) AS oldest
-        WHERE created_at < $1)";
+    // Purges, in small bites from the old end. Challenges are many: where a bite ends is found first, and the next begins
+    // there, for PostgreSQL's index still holds what is gone until it is vacuumed.
+    END_OF_BITE = "SELECT id FROM challenge WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3";
+    PURGE_CHALLENGES = "DELETE FROM challenge WHERE id >= $1 AND id < $2";
+    // A range, not a list of keys: that could be joined with the whole table.
+    PURGE_ANSWERS = "DELETE FROM remembered_answer WHERE created_at < $1 AND seq <= (SELECT max(seq) FROM
+        (SELECT seq FROM remembered_answer ORDER BY seq LIMIT $2) AS oldest)";
     PURGE_SENDS = "DELETE FROM sms_send WHERE environment_id = $1 AND at < $2";
-    PURGE_DELIVERIES = "DELETE FROM delivery WHERE id IN
-        (SELECT id FROM delivery WHERE id < $1 AND state = 'settled' ORDER BY id LIMIT $2)";
+    PURGE_DELIVERIES = "DELETE FROM delivery WHERE state = 'settled' AND id <= (SELECT id FROM
+        (SELECT id FROM delivery WHERE id < $1 AND state = 'settled' ORDER BY id LIMIT $2) AS oldest
+        ORDER BY id DESC LIMIT 1)";
     UNVERIFIED_FACTORS = "SELECT factor_id FROM factor_guard WHERE environment_id = $1 AND factor_id > $2
         AND factor_id < $3 AND verified_at IS NULL ORDER BY factor_id LIMIT $4";
     PURGE_UNVERIFIED_FACTOR = "DELETE FROM factor WHERE id = $1 AND environment_id = $2 AND EXISTS

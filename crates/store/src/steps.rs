@@ -17,7 +17,13 @@ pub mod reset_factor;
 pub mod settle_delivery;
 pub mod touch;
 
-use crate::{Failure, columns::Param, statements::FIND_USER_BUDGET, step::Reads};
+use crate::{
+    Failure,
+    columns::Param,
+    engine::schema,
+    statements::{FIND_USER_BUDGET, NEWEST_MIGRATION},
+    step::Reads,
+};
 use domain::{
     budget::Budget,
     environment::Scope,
@@ -44,6 +50,18 @@ pub fn factor_binding<'a>(environment: &'a [u8; 16], factor: &'a [u8; 16]) -> Bi
 #[must_use]
 pub fn delivery_binding<'a>(environment: &'a [u8; 16], delivery: &'a [u8; 16]) -> Binding<'a> {
     Binding { table: "delivery", column: "sealed", scope: environment, row: delivery }
+}
+
+/// That this version knows the whole schema: what acts on the whole store would miss what a newer version has added.
+///
+/// # Errors
+/// When a newer version has migrated the database.
+pub(crate) async fn whole_schema_is_known<R: Reads>(reads: &mut R) -> Result<(), Failure> {
+    let newest = reads.one::<(i64,)>(&NEWEST_MIGRATION, &[]).await?;
+    if newest.is_some_and(|(version,)| version <= schema::NEWEST) {
+        return Ok(());
+    }
+    Err(Failure::busy("a newer version has migrated the database; do this with that version"))
 }
 
 /// What is sealed of a message: the six digits of its code, then the text.

@@ -86,3 +86,13 @@ pub(super) fn answer(operation: &str) -> Value {
 pub(super) fn error(status: u16, code: &str) -> Value {
     crate::fault::example(status, code)
 }
+
+/// Where there is no route.
+pub(super) fn no_route() -> Value {
+    json!({ "message": "Cannot GET /auth/factor", "code": "route_not_found" })
+}
+
+/// Where there is one for other methods.
+pub(super) fn wrong_method() -> Value {
+    json!({ "message": "Method not allowed.", "code": "method_not_allowed" })
+}

@@ -36,6 +36,7 @@ pub(super) async fn run(file: PathBuf, replace: bool, at: Where) -> anyhow::Resu
     if locked.has_database() && !replace {
         bail!("{} has a database already; with --replace it is kept in a folder beside", folder.display());
     }
+    sqlite::check_backup(&file)?;
     let draft = locked.begin_restore()?;
     copy(&file, draft.database()).await?;
     let restored =

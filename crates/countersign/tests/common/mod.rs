@@ -178,6 +178,13 @@ impl Server {
         }
     }
 
+    /// Lets no file of the process grow beyond a size in bytes.
+    pub fn limit_files_to(&self, bytes: u64) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let limit = rustix::process::Rlimit { current: Some(bytes), maximum: None };
+        rustix::process::prlimit(Some(pid), rustix::process::Resource::Fsize, limit).unwrap();
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
@@ -209,6 +216,18 @@ impl Server {
 
     /// The same, with more headers, each ended by CR LF.
     pub fn call_with(&self, method: &str, path: &str, key: &str, more: &str, body: &str) -> (u16, String) {
+        self.try_call(method, path, key, more, body).expect("an answer")
+    }
+
+    /// The same, or `None` if the connection ends without an answer.
+    pub fn try_call(
+        &self,
+        method: &str,
+        path: &str,
+        key: &str,
+        more: &str,
+        body: &str,
+    ) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let length = body.len();
@@ -220,9 +239,10 @@ impl Server {
         )
         .unwrap();
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        // A reset is an end as well.
+        drop(stream.read_to_string(&mut answer));
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned()))
     }
 
     /// A TOTP factor: its id and secret.

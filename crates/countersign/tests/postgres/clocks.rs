@@ -2,7 +2,9 @@
 
 use crate::common::{Server, countersign, ended_soon};
 use crate::{ask, configured};
+use serde_json::Value;
 use std::{
+    collections::BTreeMap,
     net::TcpListener,
     time::{Duration, Instant},
 };
@@ -71,6 +73,13 @@ fn fault_12_a_node_whose_clock_is_apart_from_the_databases_refuses_until_they_ag
     let skew = page.lines().find_map(|l| l.strip_prefix("countersign_clock_skew_seconds ")).unwrap();
     assert!((-40.5..-39.0).contains(&skew.parse::<f64>().unwrap()), "{skew}");
     server.address = address;
+    // Each job that comes round meanwhile fails, and says so once.
+    std::thread::sleep(Duration::from_secs(4));
+    let (said, mut jobs) = (server.said(), BTreeMap::new());
+    for line in said.lines().filter(|line| line.contains("housekeeping fails")) {
+        *jobs.entry(serde_json::from_str::<Value>(line).unwrap()["job"].to_string()).or_insert(0) += 1;
+    }
+    assert!(jobs.contains_key("\"the key ring\"") && jobs.values().all(|lines| *lines == 1), "{said}");
     set(&database, 0);
     until("an agreement", || server.call("GET", "/readyz", "", "").0 == 200);
     assert!(!server.verify(key, &challenge, "000000"), "the refused one has cost no attempt");

@@ -8,6 +8,7 @@ mod common;
 mod ready;
 mod refused;
 mod restored;
+mod upgraded;
 
 use common::{Server, code_at, countersign, ended};
 use rustix::process::Signal;

@@ -43,6 +43,32 @@ fn a_database_that_is_not_there_is_named() {
 }
 
 #[test]
+fn f60_a_certificate_that_has_expired_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut of_last_year = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    (of_last_year.not_before, of_last_year.not_after) =
+        (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2021, 1, 1));
+    let certificate = of_last_year.self_signed(&key).unwrap().pem();
+    let root = folder.path().join("root.pem");
+    fs::write(&root, &certificate).unwrap();
+    let key = key.serialize_pem();
+    let server = OwnServer::start(
+        &["ssl = on"],
+        &[("server.crt", certificate.as_str()), ("server.key", key.as_str())],
+    );
+    for mode in ["verify-ca", "verify-full"] {
+        let url = server.url("localhost", &format!("sslmode={mode}&sslrootcert={}", root.display()));
+        let error = line(folder.path(), &url);
+        assert!(error.contains("localhost") && error.contains("expired"), "{mode}: {error}");
+        assert!(error.contains("renew its certificate"), "{mode}: {error}");
+    }
+    // Encrypted, without asking with whom.
+    let config = configured(folder.path(), "require", &server.url("localhost", "sslmode=require"), "");
+    ask(&config, &["environment", "create", "shop"]);
+}
+
+#[test]
 fn f60_a_database_is_reached_by_tls_with_the_right_root_and_name_only() {
     let folder = tempfile::tempdir().unwrap();
     let signed = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();

@@ -7,7 +7,7 @@ use axum::{
     Router,
     body::Body,
     extract::State,
-    http::{Request, StatusCode},
+    http::{HeaderValue, Request, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -60,6 +60,7 @@ impl House {
 
     pub fn open_with(limits: Limits, tls: Option<TlsReloader>) -> Self {
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Listener::BACKLOG).unwrap();
+        let listener = listener.with_request_ids(|| HeaderValue::from_static("drawn"));
         let address = listener.address();
         let gauges = Arc::new(Gauges::default());
         let shutdown = Shutdown::new();

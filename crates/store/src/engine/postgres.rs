@@ -13,6 +13,8 @@ mod migrate;
 mod open_error;
 mod options;
 mod passfile;
+#[cfg(test)]
+mod plans;
 mod pool;
 mod rounds;
 mod texts;
@@ -21,6 +23,7 @@ mod transact;
 mod wire;
 
 pub use lane::{BATCH_MAX, QUEUE_MAX};
+pub use migrate::MIGRATIONS;
 pub use open_error::OpenError;
 pub use options::Options;
 
@@ -28,7 +31,7 @@ use super::{ClockReading, Figures, confirmed};
 use crate::{Failure, Query, Step, step::Company, timing};
 use domain::time::Timestamp;
 use job::{Job, of_query, of_step};
-use lane::Lane;
+use lane::{Grouping, Lane};
 use secrets::KeyRing;
 use std::{
     future::Future,
@@ -62,9 +65,11 @@ impl Postgres {
         let name = options.name();
         migrate::migrate(&options, &name, now).await?;
         let changes = changes::Changes::follow(options.clone());
+        let grouping = Grouping::of(&options);
         let pool = Arc::new(pool::Pool::new(options, Arc::new(Figures::default())));
         let transactions = Arc::new(Transactions { pool, ring: OnceLock::new() });
-        let (opening, answering) = (Lane::start(&transactions), Lane::start(&transactions));
+        let (opening, answering) =
+            (Lane::start(&transactions, grouping), Lane::start(&transactions, grouping));
         Ok(Self(Arc::new(Inner { name, transactions, opening, answering, changes, alone: Arc::default() })))
     }
 

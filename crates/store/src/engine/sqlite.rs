@@ -12,8 +12,10 @@ mod soundness;
 mod transaction;
 mod writer;
 
-pub use backup::backup;
+pub use backup::{backup, check_backup};
 pub use folder::{DataFolder, OpenError};
+#[cfg(test)]
+pub(crate) use migrate::MIGRATIONS;
 
 use super::{Figures, confirmed};
 use crate::{Failure, Query, Step, engine::sqlite::writer::Trail, timing};

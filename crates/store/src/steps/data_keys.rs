@@ -1,6 +1,6 @@
 //! The key ring at rest: wrapped data keys, rotation and re-sealing.
 
-use super::{delivery_binding, factor_binding};
+use super::{delivery_binding, factor_binding, whole_schema_is_known};
 use crate::{
     Failure, Step, Tx,
     columns::Param,
@@ -71,6 +71,7 @@ impl Step for AddDataKey {
     type Out = ();
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Failure> {
+        whole_schema_is_known(tx).await?;
         create(tx, &self.key).await?;
         tx.record(event(self.now, &self.actor, EventKind::KeyRotated(self.key.id)));
         Ok(())
@@ -87,6 +88,7 @@ impl Step for RetireDataKeys {
     type Out = ();
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Failure> {
+        whole_schema_is_known(tx).await?;
         for id in &self.ids {
             tx.exec(&RETIRE_DATA_KEY, &[Param::Int(i64::from(*id))]).await?;
         }
@@ -159,6 +161,7 @@ impl Step for Reseal {
     type Out = ResealedBite;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<ResealedBite, Failure> {
+        whole_schema_is_known(tx).await?;
         let (list, update) = match self.what {
             Resealed::Factors => (&FACTORS_TO_RESEAL, &RESEAL_FACTOR),
             Resealed::Deliveries => (&DELIVERIES_TO_RESEAL, &RESEAL_DELIVERY),

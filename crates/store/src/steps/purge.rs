@@ -5,7 +5,7 @@ use crate::{
     Failure, Step, Tx,
     columns::Param,
     statements::{
-        FIND_USER_OF_FACTOR, PURGE_ANSWERS, PURGE_CHALLENGES, PURGE_DELIVERIES, PURGE_SENDS,
+        END_OF_BITE, FIND_USER_OF_FACTOR, PURGE_ANSWERS, PURGE_CHALLENGES, PURGE_DELIVERIES, PURGE_SENDS,
         PURGE_UNVERIFIED_FACTOR, UNVERIFIED_FACTORS,
     },
 };
@@ -24,8 +24,10 @@ pub fn first_id_at(time: Timestamp) -> [u8; 16] {
     id
 }
 
-/// Removes a bite of what is finished. Answers how many rows went.
+/// Removes a bite of what is finished.
 pub struct PurgeFinished {
+    /// Older challenges are gone already: where the last bite ended, zeros to begin with.
+    pub challenges_from: [u8; 16],
     /// Challenges opened before this are all long over: the longest lifetime and the time they keep their answer (W8)
     /// are behind them.
     pub challenges_before: Timestamp,
@@ -37,17 +39,30 @@ pub struct PurgeFinished {
     pub most: u32,
 }
 
-impl Step for PurgeFinished {
-    type Out = u64;
+/// What went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purged {
+    /// How many rows, of all kinds.
+    pub rows: u64,
+    /// Where the next bite of challenges begins.
+    pub challenges_from: [u8; 16],
+}
 
-    async fn run<T: Tx>(&self, tx: &mut T) -> Result<u64, Failure> {
+impl Step for PurgeFinished {
+    type Out = Purged;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Purged, Failure> {
         let most = Param::Int(i64::from(self.most));
-        let challenges = first_id_at(self.challenges_before);
+        let before = first_id_at(self.challenges_before);
+        let from = Param::Bytes(&self.challenges_from);
+        let end = tx.one::<([u8; 16],)>(&END_OF_BITE, &[from, Param::Bytes(&before), most]).await?;
+        // Without one, less than a bite is due, and what is young enough to stay begins where this ended, or later.
+        let challenges_from = end.map_or(before, |(end,)| end);
+        let mut rows = tx.exec(&PURGE_CHALLENGES, &[from, Param::Bytes(&challenges_from)]).await?;
+        rows += tx.exec(&PURGE_ANSWERS, &[at(self.answers_before), most]).await?;
         let deliveries = first_id_at(self.deliveries_before);
-        let mut gone = tx.exec(&PURGE_CHALLENGES, &[Param::Bytes(&challenges), most]).await?;
-        gone += tx.exec(&PURGE_ANSWERS, &[at(self.answers_before), most]).await?;
-        gone += tx.exec(&PURGE_DELIVERIES, &[Param::Bytes(&deliveries), most]).await?;
-        Ok(gone)
+        rows += tx.exec(&PURGE_DELIVERIES, &[Param::Bytes(&deliveries), most]).await?;
+        Ok(Purged { rows, challenges_from })
     }
 }
 

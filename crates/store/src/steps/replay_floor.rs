@@ -1,7 +1,7 @@
 //! The replay floor: what was accepted after a backup was made is not known to a store restored from it, so nothing
 //! of that time may be accepted again.
 
-use super::{at, step_param};
+use super::{at, step_param, whole_schema_is_known};
 use crate::{
     Failure, Step, Tx,
     columns::Param,
@@ -39,6 +39,7 @@ impl Step for RaiseToFloor {
     type Out = Raised;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Raised, Failure> {
+        whole_schema_is_known(tx).await?;
         let params = [Param::Bytes(&self.after), Param::Int(i64::from(self.most))];
         let bite = tx.many::<([u8; 16],)>(&GUARDS_AFTER, &params).await?;
         let Some((last,)) = bite.last() else { return Ok(Raised { factors: 0, last: None }) };
@@ -66,6 +67,7 @@ impl Step for SealFloor {
     type Out = u64;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<u64, Failure> {
+        whole_schema_is_known(tx).await?;
         let cancelled = tx.exec(&CANCEL_DELIVERIES, &[Param::Text(CANCELLED), at(self.now)]).await?;
         tx.record(Event {
             at: self.now,

@@ -1,6 +1,6 @@
 //! The chain over rows that are not read by a query.
 
-use super::{ChainEnd, Row, Told, ToldRow, entry_of};
+use super::{ChainEnd, Row, ToldRow, end::Told, entry_of};
 use crate::{
     Failure,
     columns::{Columns, FromRow},

@@ -8,7 +8,7 @@ pub(crate) const TENANT: [&str; 7] =
     ["factor", "factor_guard", "challenge", "user_budget", "delivery", "sms_send", "remembered_answer"];
 
 /// Statements that look across environments, and why each may.
-const ACROSS: [(&str, &str); 17] = [
+const ACROSS: [(&str, &str); 18] = [
     ("FACTORS_TO_RESEAL", "rotation walks all rows; what it writes back names the environment it read"),
     ("DELIVERIES_TO_RESEAL", "likewise"),
     ("OWED_DELIVERIES", "the outbox worker serves all environments; a delivery brings its own along"),
@@ -26,6 +26,7 @@ const ACROSS: [(&str, &str); 17] = [
     ("GUARDS_AFTER", "a floor is for the whole store, as a restored backup is"),
     ("RAISE_LAST_STEPS", "likewise"),
     ("CANCEL_DELIVERIES", "likewise"),
+    ("END_OF_BITE", "a bite of challenges by age alone, the same for all"),
     ("PURGE_CHALLENGES", "by age alone, the same for all"),
     ("PURGE_ANSWERS", "likewise"),
     ("PURGE_DELIVERIES", "likewise"),

@@ -22,15 +22,23 @@ async fn w8_a_purge_takes_what_is_old_in_bites_and_nothing_else() {
     let phone = house.phone(&number(1)).await;
     let (_, owed) = house.try_open(phone, noon()).await.unwrap();
     let young = house.try_open(factor.id, late).await.unwrap().0;
-    let purge = |most| PurgeFinished {
+    let purge = |most, challenges_from| PurgeFinished {
+        challenges_from,
         challenges_before: noon().plus_seconds(100_000),
         answers_before: noon().plus_seconds(100_000),
         deliveries_before: noon().plus_seconds(100_000),
         most,
     };
+    // Each bite begins where the one before ended; one that begins at the oldest again finds nothing more.
+    let mut from = [0; 16];
     for gone in [2, 2, 2, 0] {
-        assert_eq!(house.store.step(purge(2)).await.unwrap(), gone);
+        let purged = house.store.step(purge(2, from)).await.unwrap();
+        assert_eq!(purged.rows, gone);
+        assert!(purged.challenges_from >= from);
+        from = purged.challenges_from;
     }
+    assert!(from <= *young.bytes());
+    assert_eq!(house.store.step(purge(2, [0; 16])).await.unwrap().rows, 0);
     assert_eq!(house.told(young, factor.code(late), late).await, "TRUE");
 
     // The message that is still owed was kept, however old.

@@ -6,9 +6,11 @@ use countersign_store as store;
 
 mod bench;
 mod changes;
+mod grouping;
 #[path = "../laws/mod.rs"]
 mod laws;
 mod nodes;
 mod opening;
 mod schema;
 mod unconfirmed;
+mod upgrading;

@@ -40,7 +40,7 @@ async fn fault_21_an_altered_migration_and_a_newer_schema_are_refused_and_left_a
     bench.edit("UPDATE migration SET checksum = checksum + 1 WHERE version = 1", &[]).await;
     assert!(matches!(refused(&bench).await, OpenError::Altered(_, 1)));
     bench.edit("UPDATE migration SET checksum = checksum - 1 WHERE version = 1", &[]).await;
-    bench.edit("INSERT INTO migration VALUES (9999, 'later', 1, 1)", &[]).await;
+    bench.edit("INSERT INTO migration VALUES (9999, 'later', 1, 1, 9999)", &[]).await;
     assert!(matches!(refused(&bench).await, OpenError::TooNew(_, 9999)));
     assert_eq!(bench.count("SELECT count(*) FROM migration").await, 2);
 }

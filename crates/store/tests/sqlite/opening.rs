@@ -2,7 +2,7 @@
 
 use crate::bench::open;
 use crate::laws::common::{House, noon};
-use crate::store::sqlite::{DataFolder, OpenError, Sqlite};
+use crate::store::sqlite::{DataFolder, OpenError, Sqlite, check_backup};
 use rusqlite::Connection;
 use std::{
     fs,
@@ -52,10 +52,28 @@ fn an_altered_migration_is_refused() {
 fn a_database_of_a_newer_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     attempt(dir.path()).unwrap();
-    edit(dir.path(), "INSERT INTO migration VALUES (9999, 'later', 1, 1)");
+    edit(dir.path(), "INSERT INTO migration VALUES (9999, 'later', 1, 1, 9999)");
     let e = attempt(dir.path()).unwrap_err();
     assert!(matches!(e, OpenError::TooNew(_, 9999)), "{e}");
     assert!(e.to_string().contains("countersign.db"), "{e}");
+}
+
+#[test]
+fn fault_21_what_a_newer_version_has_added_is_served_and_neither_copied_nor_restored() {
+    let dir = tempfile::tempdir().unwrap();
+    attempt(dir.path()).unwrap();
+    edit(
+        dir.path(),
+        "ALTER TABLE factor ADD COLUMN nickname TEXT; INSERT INTO migration VALUES (2, 'nicknames', 1, 1, 1)",
+    );
+    attempt(dir.path()).unwrap();
+    let file = dir.path().join("countersign.db");
+    let e = check_backup(&file).unwrap_err();
+    assert!(matches!(e, OpenError::TooNew(_, 2)), "{e}");
+    // The next one takes something away.
+    edit(dir.path(), "INSERT INTO migration VALUES (3, 'fewer', 1, 1, 2)");
+    let e = attempt(dir.path()).unwrap_err();
+    assert!(matches!(e, OpenError::TooNew(_, 3)), "{e}");
 }
 
 #[test]

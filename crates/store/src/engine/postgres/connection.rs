@@ -8,7 +8,7 @@ use super::{
     texts::{Form, text},
     wire::{Heard, drive},
 };
-use crate::statement::Statement;
+use crate::{engine::schema::newest, statement::Statement};
 use std::{collections::HashMap, sync::Arc};
 use tokio::task::AbortHandle;
 use tokio_postgres::{Client, SimpleQueryMessage, Statement as Prepared, types::Type};
@@ -25,9 +25,18 @@ const SET_UP: &str =
     SELECT set_config('synchronous_commit', 'on', false)
         WHERE current_setting('synchronous_commit') IN ('off', 'local');";
 
-/// The name of the lock that a copy of the database holds alone and nodes share, as long as they are connected: so neither
-/// begins beside the other. Two numbers, the second for the schema, of which there may be several in a database.
-const NODES: &str = "(1129539438, hashtext(coalesce(current_schema(), '')))";
+/// The lock that a copy of the database holds alone and nodes share, as long as they are connected: so neither begins beside
+/// the other. Its name is two numbers, the second for the schema, of which there may be several in a database.
+const NODES: i64 = 1_129_539_438;
+
+/// A lock's name, as arguments. The n-th one after [`NODES`] is shared by the nodes whose newest migration is n, and held
+/// alone by a migration beside which they could not go on.
+fn lock(n: i64) -> String {
+    format!("({}, hashtext(coalesce(current_schema(), '')))", NODES.saturating_add(n))
+}
+
+/// Reads what a node has to know, in a statement of its own: of after the lock.
+const WORKS_WITH: &str = "SELECT coalesce(max(works_with), 0) FROM migration";
 
 /// One connection. It is used by one transaction at a time.
 pub(super) struct Connection {
@@ -62,27 +71,49 @@ impl Connection {
         }
     }
 
-    /// Connects as a node, unless the database is being copied.
+    /// Connects as a node, unless the database is being copied, or is migrated beyond what this version can work with: it
+    /// may have been since the node's last connection.
     ///
     /// # Errors
     /// Why not, in a line without a password.
     pub(super) async fn open_as_node(options: &Options) -> Result<Self, String> {
         let connection = Self::open(options).await?;
-        match connection.try_lock("pg_try_advisory_lock_shared").await {
-            Ok(true) => Ok(connection),
-            Ok(false) => Err("the database is being copied".into()),
-            Err(e) => Err(reason(&e)),
+        let known = newest(options.migrations);
+        let shared = |n| format!("pg_try_advisory_lock_shared{}", lock(n));
+        let sql = format!("SELECT {} AND {}; {WORKS_WITH}", shared(0), shared(known));
+        let told = connection.client.simple_query(&sql).await.map_err(|e| reason(&e))?;
+        let told: Vec<_> = told.iter().filter_map(first_cell).collect();
+        match told.as_slice() {
+            ["t", needed] if needed.parse().is_ok_and(|needed: i64| needed <= known) => Ok(connection),
+            ["t", needed] => Err(format!(
+                "a newer version has migrated the database, and works beside none of before migration {needed}; run that \
+                 version"
+            )),
+            _ => Err("the database is being copied or migrated".into()),
         }
     }
 
     /// Keeps nodes from connecting while this connection lives. Answers `false` if one is connected.
     pub(super) async fn keep_nodes_out(&self) -> Result<bool, tokio_postgres::Error> {
-        self.try_lock("pg_try_advisory_lock").await
+        self.is_true(&format!("SELECT pg_try_advisory_lock{}", lock(0))).await
     }
 
-    async fn try_lock(&self, how: &str) -> Result<bool, tokio_postgres::Error> {
-        let told = self.client.simple_query(&format!("SELECT {how}{NODES}")).await?;
-        Ok(told.iter().any(|m| matches!(m, SimpleQueryMessage::Row(row) if row.get(0) == Some("t"))))
+    /// Keeps nodes from connecting whose newest migration is one of these, until the end of the transaction. Answers `false`
+    /// if one is connected.
+    pub(super) async fn keep_older_nodes_out(
+        &self,
+        newest: std::ops::Range<i64>,
+    ) -> Result<bool, tokio_postgres::Error> {
+        for n in newest {
+            if !self.is_true(&format!("SELECT pg_try_advisory_xact_lock{}", lock(n))).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn is_true(&self, sql: &str) -> Result<bool, tokio_postgres::Error> {
+        Ok(self.client.simple_query(sql).await?.iter().any(|m| first_cell(m) == Some("t")))
     }
 
     async fn open_unbounded(options: &Options) -> Result<Self, tokio_postgres::Error> {
@@ -102,10 +133,7 @@ impl Connection {
     pub(super) async fn server_time(&self) -> Result<Option<i64>, tokio_postgres::Error> {
         let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
         let told = self.client.simple_query(sql).await?;
-        Ok(told.iter().find_map(|m| match m {
-            SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
-            _ => None,
-        }))
+        Ok(told.iter().find_map(|m| first_cell(m)?.parse().ok()))
     }
 
     /// Commits. Only what is confirmed without a warning is as durable as the server was told to make it.
@@ -153,6 +181,13 @@ impl Connection {
         let prepared = prepared.map_err(|e| Broken::by_statement(text, &e))?;
         self.texts.insert(text, prepared.clone());
         Ok(prepared)
+    }
+}
+
+fn first_cell(told: &SimpleQueryMessage) -> Option<&str> {
+    match told {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
     }
 }
 

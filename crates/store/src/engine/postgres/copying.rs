@@ -85,6 +85,7 @@ impl Copying {
     /// # Errors
     /// When nodes are connected to it, it is of another version, or itself a copy that did not end.
     pub(crate) async fn source(options: Options) -> Result<Option<Self>, OpenError> {
+        let known = options.migrations;
         let place = Self::open(options).await?;
         let (client, name) = (place.connection.client(), place.name.as_str());
         place.at_once("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
@@ -96,9 +97,7 @@ impl Copying {
         if has(MARK) {
             return Err(OpenError::HalfCopied(place.name));
         }
-        if !migrate::is_current(client, name).await? {
-            return Err(OpenError::Behind(place.name));
-        }
+        migrate::is_of_this_version(client, known, name).await?;
         Ok(Some(place))
     }
 
@@ -107,8 +106,10 @@ impl Copying {
     /// # Errors
     /// As when a node opens it, or when one has it open.
     pub(crate) async fn target(options: Options, now: Timestamp) -> Result<Self, OpenError> {
+        let known = options.migrations;
         let place = Self::open(options).await?;
-        migrate::bring(&place.connection, &place.name, now, Copies::GoOn).await?;
+        migrate::bring(&place.connection, known, &place.name, now, Copies::GoOn).await?;
+        migrate::is_of_this_version(place.client(), known, &place.name).await?;
         Ok(place)
     }
 

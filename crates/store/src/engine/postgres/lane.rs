@@ -1,7 +1,7 @@
 //! Steps of one company, run together: what waits is taken whole, at most two batches at a time. There is no timer: the
 //! batches on the way are the timer, for meanwhile the next one gathers.
 
-use super::{job::Job, transact::Transactions};
+use super::{job::Job, options::Options, transact::Transactions};
 use crate::Failure;
 use std::{
     collections::VecDeque,
@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 /// Steps that may wait in a lane; beyond that, 503 at once.
 pub const QUEUE_MAX: usize = 1_024;
-/// Steps in one transaction at most.
+/// Steps in one transaction at most, unless the URL says `batch`.
 pub const BATCH_MAX: usize = 128;
 /// Batches on the way at a time.
 const BATCHES: usize = 2;
@@ -22,16 +22,35 @@ struct Queue {
     closed: bool,
 }
 
+/// How a lane groups its steps.
+#[derive(Clone, Copy)]
+pub(super) struct Grouping {
+    /// Steps in one transaction at most.
+    batch: usize,
+    /// Transactions on the way at a time.
+    at_once: usize,
+}
+
+impl Grouping {
+    /// As the options have it. Steps that share nothing take all connections there are: what they are compared with is a
+    /// server that does not batch, not one that waits for nothing.
+    pub(super) fn of(options: &Options) -> Self {
+        let at_once = if options.batch == 1 { options.pool_size as usize } else { BATCHES };
+        Self { batch: options.batch, at_once }
+    }
+}
+
 pub(super) struct Lane {
+    grouping: Grouping,
     queue: Mutex<Queue>,
     come: Notify,
 }
 
 impl Lane {
     /// Starts the tasks of a lane on the current runtime.
-    pub(super) fn start(transactions: &Arc<Transactions>) -> Arc<Self> {
-        let lane = Arc::new(Self { queue: Mutex::default(), come: Notify::new() });
-        for _ in 0..BATCHES {
+    pub(super) fn start(transactions: &Arc<Transactions>, grouping: Grouping) -> Arc<Self> {
+        let lane = Arc::new(Self { grouping, queue: Mutex::default(), come: Notify::new() });
+        for _ in 0..grouping.at_once {
             tokio::spawn(Arc::clone(&lane).serve(Arc::clone(transactions)));
         }
         lane
@@ -62,7 +81,7 @@ impl Lane {
 
     pub(super) fn close(&self) {
         self.with(|queue| queue.closed = true);
-        for _ in 0..BATCHES {
+        for _ in 0..self.grouping.at_once {
             self.come.notify_one();
         }
     }
@@ -71,7 +90,7 @@ impl Lane {
         loop {
             let come = self.come.notified();
             let (batch, left, closed) = self.with(|queue| {
-                let most = queue.waiting.len().min(BATCH_MAX);
+                let most = queue.waiting.len().min(self.grouping.batch);
                 let batch: Vec<_> = queue.waiting.drain(..most).collect();
                 (batch, queue.waiting.len(), queue.closed)
             });

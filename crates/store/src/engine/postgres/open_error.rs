@@ -23,6 +23,18 @@ pub enum OpenError {
         "the database {0} was written by a newer version (migration {1}); run that version, or restore a backup of before"
     )]
     TooNew(String, i64),
+    /// A migration beside which nodes that are connected cannot go on.
+    #[error(
+        "migration {1} of the database {0} cannot run beside the older nodes that are connected; stop them all, then do this \
+         again"
+    )]
+    OlderNodes(String, i64),
+    /// A migration that does not get its turn.
+    #[error(
+        "migration {1} of the database {0} waits for a transaction that does not end; look for it in pg_stat_activity, end \
+         it, then do this again"
+    )]
+    Held(String, i64),
     /// A migration was changed after it ran.
     #[error("the database {0} was migrated with another text of migration {1}; run the version that made it")]
     Altered(String, i64),

@@ -1,10 +1,13 @@
 //! How to connect: the URL, and what the driver's own parser does not know of it.
 
 use super::{
+    lane::BATCH_MAX,
+    migrate::MIGRATIONS,
     open_error::OpenError,
     passfile,
     tls::{Tls, Trust},
 };
+use crate::engine::schema::Migration;
 use std::{path::Path, time::Duration};
 use tokio_postgres::{
     Config,
@@ -23,6 +26,10 @@ pub struct Options {
     pub(super) tls: Tls,
     /// At most so many connections, 2 to 1000.
     pub(super) pool_size: u32,
+    /// At most so many steps share a transaction, 1 to [`BATCH_MAX`].
+    pub(super) batch: usize,
+    /// What is known of the schema.
+    pub(super) migrations: &'static [Migration],
 }
 
 impl std::fmt::Debug for Options {
@@ -42,8 +49,9 @@ impl Options {
     ///
     /// Besides what the driver knows (`target_session_attrs`, `connect_timeout`, `options`, `application_name`,
     /// keep-alives, …): `sslmode` up to `verify-full`, `sslrootcert=FILE` (PEM; without it the system's roots),
-    /// `passfile=FILE`, `pool_size=N`. Without a password in the URL it is looked up in `passfile`, else in
-    /// `default_passfile`, in the format of `~/.pgpass`.
+    /// `passfile=FILE`, `pool_size=N`; and `batch=N`, to measure and to tune: at most so many steps share a transaction,
+    /// and with `batch=1` each has its own, as many at once as there are connections. Without a password in the URL it is
+    /// looked up in `passfile`, else in `default_passfile`, in the format of `~/.pgpass`.
     ///
     /// # Errors
     /// What is wrong with the URL or with a file it names.
@@ -53,8 +61,8 @@ impl Options {
             return Err(wrong("it should begin with postgres://"));
         }
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
-        let (mut kept, mut sslmode, mut roots, mut pass, mut pool_size) =
-            (Vec::new(), None, None, None, POOL_SIZE);
+        let (mut kept, mut sslmode, mut roots, mut pass) = (Vec::new(), None, None, None);
+        let (mut pool_size, mut batch) = (POOL_SIZE, BATCH_MAX);
         for pair in query.split('&').filter(|p| !p.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match name {
@@ -64,6 +72,12 @@ impl Options {
                 "pool_size" => {
                     let read = value.parse().ok().filter(|n| (2..=1000).contains(n));
                     pool_size = read.ok_or_else(|| wrong("pool_size should be a number from 2 to 1000"))?;
+                }
+                "batch" => {
+                    let read = value.parse().ok().filter(|n| (1..=BATCH_MAX).contains(n));
+                    batch = read.ok_or_else(|| {
+                        OpenError::Url(format!("batch should be a number from 1 to {BATCH_MAX}"))
+                    })?;
                 }
                 _ => kept.push(pair),
             }
@@ -99,7 +113,7 @@ impl Options {
         if config.get_application_name().is_none() {
             config.application_name("countersign");
         }
-        let options = Self { config, tls, pool_size };
+        let options = Self { config, tls, pool_size, batch, migrations: MIGRATIONS };
         options.with_password(pass.as_deref().map(Path::new), default_passfile)
     }
 
@@ -117,6 +131,13 @@ impl Options {
             self.config.password(password.as_bytes());
         }
         Ok(self)
+    }
+
+    /// As a version does that knows these migrations: how an upgrade is tried before there is a next version.
+    #[must_use]
+    pub fn knowing(mut self, migrations: &'static [Migration]) -> Self {
+        self.migrations = migrations;
+        self
     }
 
     /// How long opening a connection may take in all.

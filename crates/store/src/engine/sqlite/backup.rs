@@ -1,11 +1,24 @@
 //! Online backup: a consistent copy of the database while it is served.
 
-use super::connection::open_reader;
+use super::{
+    connection::{belongs_to_us, open_reader},
+    folder::OpenError,
+    migrate::is_known,
+};
 use rusqlite::{Connection, backup::Backup};
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
 /// Pages copied at a time.
 const PAGES: i32 = 1_024;
+
+/// That a file is a database that this version may restore. Older ones it migrates afterwards.
+///
+/// # Errors
+/// When it is not ours, or holds what a newer version has made: a restore acts on the whole of it.
+pub fn check_backup(file: &Path) -> Result<(), OpenError> {
+    let connection = open_reader(file)?;
+    if belongs_to_us(&connection, file)? { is_known(&connection, file) } else { Ok(()) }
+}
 
 /// Copies the database to a new file that only its owner can read, and syncs it. `progress` is told pages left and
 /// pages in all.

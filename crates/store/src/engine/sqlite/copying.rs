@@ -3,7 +3,7 @@
 use super::{
     connection::{belongs_to_us, named, open_reader, open_writer},
     folder::{DataFolder, OpenError},
-    migrate::{bring, has_mark, is_current},
+    migrate::{bring, has_mark, is_known, is_of_this_version},
 };
 use crate::copy::{
     Kind, TABLES, Table,
@@ -63,9 +63,7 @@ impl Copying {
         if has_mark(&connection, &path)? {
             return Err(OpenError::HalfCopied(path));
         }
-        if !is_current(&connection, &path)? {
-            return Err(OpenError::TooOld(path));
-        }
+        is_of_this_version(&connection, &path)?;
         Ok(Some(Self { connection, path, folder }))
     }
 
@@ -76,6 +74,7 @@ impl Copying {
     pub(crate) fn target(folder: DataFolder, now: Timestamp) -> Result<Self, OpenError> {
         let path = folder.database();
         let mut connection = open_writer(&path)?;
+        is_known(&connection, &path)?;
         bring(&mut connection, &path, now)?;
         connection
             .pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)

@@ -9,12 +9,12 @@ fn parse(url: &str) -> Result<Options, String> {
 #[test]
 fn several_hosts_and_what_the_driver_does_not_know_are_read() {
     let options = parse(
-        "postgres://ada@db1:5433,db2/mfa?target_session_attrs=read-write&sslmode=verify-full&pool_size=40",
+        "postgres://ada@db1:5433,db2/mfa?target_session_attrs=read-write&sslmode=verify-full&pool_size=40&batch=1",
     )
     .unwrap();
     assert_eq!(options.name(), "db1:5433,db2:5432/mfa");
     assert_eq!(options.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
-    assert_eq!((options.config.get_ssl_mode(), options.pool_size), (SslMode::Require, 40));
+    assert_eq!((options.config.get_ssl_mode(), options.pool_size, options.batch), (SslMode::Require, 40, 1));
     assert_eq!(options.config.get_connect_timeout(), Some(&CONNECT_TIMEOUT));
 }
 
@@ -24,6 +24,7 @@ fn what_is_wrong_is_named_and_no_password_is_shown() {
         ("mysql://ada:geheim@db/x", "postgres://"),
         ("postgres://ada:geheim@db/x?sslmode=verify", "verify-full"),
         ("postgres://ada:geheim@db/x?pool_size=1", "2 to 1000"),
+        ("postgres://ada:geheim@db/x?batch=0", "1 to 128"),
         ("postgres://ada:geheim@db/x?nonsense=1", "nonsense"),
         ("postgres://ada:geheim@db:port/x", "port"),
         ("postgres:///x?user=geheim", "names no host"),
