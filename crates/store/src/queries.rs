@@ -1,10 +1,12 @@
 //! What only reads.
 
+mod challenges;
 mod directory;
 mod factors;
 mod latest_time;
 mod outbox;
 
+pub use challenges::FindChallenge;
 pub(crate) use directory::data_key_record;
 pub use directory::{Directory, DirectoryRow, ReadDataKeys, ReadDirectory};
 pub use factors::{FindFactor, ListFactors};

@@ -20,6 +20,7 @@ pub(super) async fn run(file: PathBuf, database: Option<String>) -> anyhow::Resu
         tracing::warn!(name, "this variable is not one of ours and is ignored");
     }
     let routing = config.providers.routing()?;
+    let receivers = config.providers.receivers()?;
     let folder = house::lock(&config.data)?;
     let masters = Arc::new(Masters::new(master, None));
     let house =
@@ -33,6 +34,7 @@ pub(super) async fn run(file: PathBuf, database: Option<String>) -> anyhow::Resu
         tls: config.tls,
         limits: config.limits,
         traces: config.traces,
+        receivers,
         dropped_lines: Some(std::sync::Arc::clone(&logs.lines)),
     };
     let announce = |address| tracing::info!(%address, "serving");

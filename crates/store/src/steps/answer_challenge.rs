@@ -2,7 +2,7 @@
 
 use super::{
     at, event_of_factor, factor_binding, guard_of, kind_of, maybe_at, on_challenge, step_param, user_budget,
-    user_of,
+    user_of, wrong_attempts_of,
 };
 use crate::{
     Failure, Step, Tx,
@@ -61,6 +61,7 @@ type Row = (
     u32,
     Option<i64>,
     Option<[u8; 32]>,
+    Option<Vec<u8>>,
     Option<String>,
     String,
     Option<Vec<u8>>,
@@ -92,6 +93,7 @@ impl Step for AnswerChallenge {
             attempts_used,
             verified_at,
             digest,
+            wrong_before,
             user,
             kind,
             sealed,
@@ -108,6 +110,7 @@ impl Step for AnswerChallenge {
             expires_at: Timestamp::from_millis(expires_at),
             attempts_used,
             verified_at: verified_at.map(Timestamp::from_millis),
+            wrong: wrong_attempts_of(wrong_before.as_deref())?,
         };
         let guard = guard_of(wrong, locked, last, first, &open)?;
         let user = user_of(user)?;
@@ -174,11 +177,13 @@ impl AnswerChallenge {
         let environment = self.scope.environment();
         let environment = Param::Bytes(environment.bytes());
         let challenge = &answered.challenge;
+        let wrong = challenge.wrong.to_bytes();
         let spent = [
             Param::Bytes(challenge.id.bytes()),
             environment,
             Param::Int(i64::from(challenge.attempts_used)),
             maybe_at(challenge.verified_at),
+            Param::MaybeBytes(wrong.as_deref()),
         ];
         change_one(tx, &SPEND_ATTEMPT, &spent).await?;
         match &answered.verdict {
