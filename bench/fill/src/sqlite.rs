@@ -58,7 +58,7 @@ fn write(path: &Path, rows: &Rows) -> Result<(), String> {
             budget.execute(params![environment, user, Rows::no_wrong()]).map_err(told)?;
         }
         let mut challenge = transaction
-            .prepare("INSERT INTO challenge VALUES (?1, ?2, ?3, ?4, 1, ?5, NULL)")
+            .prepare("INSERT INTO challenge VALUES (?1, ?2, ?3, ?4, 1, ?5, NULL, NULL)")
             .map_err(told)?;
         for n in 0..rows.challenges {
             let row = rows.challenge(n);

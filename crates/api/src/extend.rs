@@ -1,12 +1,16 @@
 //! What routes beside the nine need to look like them: the same key, the same headers, the same refusals.
 
-use crate::{fault, pipeline, refusal, reply::Reply, request_id::RequestId, wire};
+use crate::{fault, pipeline, refusal, reply::Reply, request_id::RequestId, timeline, wire};
 use app::{App, Caller, Failure};
 use axum::{
     http::{HeaderMap, HeaderValue},
     response::Response,
 };
-use domain::refusal::{FieldError, Refusal};
+use domain::{
+    refusal::{FieldError, Refusal},
+    time::Timestamp,
+    timeline::ChallengeRecord,
+};
 use serde::Serialize;
 
 fn respond(app: &App, reply: Reply) -> Response {
@@ -29,6 +33,13 @@ pub fn json(app: &App, status: u16, body: &impl Serialize) -> Response {
     respond(app, Reply::json(status, wire::json(body)))
 }
 
+/// What is kept of a challenge, as the route of W16 shows it.
+#[must_use]
+pub fn challenge_timeline(record: &ChallengeRecord, now: Timestamp) -> serde_json::Value {
+    // Strings, numbers and lists have no way to fail.
+    serde_json::to_value(timeline::TimelineBody::of(record, now)).unwrap_or_default()
+}
+
 /// 204.
 #[must_use]
 pub fn no_content(app: &App) -> Response {
@@ -45,6 +56,13 @@ pub fn invalid(app: &App, errors: Vec<FieldError>) -> Response {
 #[must_use]
 pub fn not_json(app: &App) -> Response {
     respond(app, fault::unreadable(crate::body::Unreadable::NotJson))
+}
+
+/// A status without a body, for those who read none.
+#[must_use]
+pub fn empty(app: &App, status: u16) -> Response {
+    let retry_after = (status == 503).then_some(crate::reply::TRY_AGAIN_SECONDS);
+    respond(app, Reply { status, retry_after, ..Reply::no_content() })
 }
 
 /// The `x-request-id` of an answer that is made elsewhere.

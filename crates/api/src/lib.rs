@@ -1,6 +1,6 @@
 //! The wire: routes, bodies, refusals and the document that describes them.
 //!
-//! [`router`] answers the nine routes of W1 over an [`app::App`]. Everything a request says is turned into domain values
+//! [`router`] answers the nine routes of W1, and one of W16, over an [`app::App`]. Everything a request says is turned into domain values
 //! once, in the order of W6, and every outcome back into bytes once; nothing here decides about a verification.
 
 mod body;
@@ -23,6 +23,7 @@ mod refusal;
 mod reply;
 mod request_id;
 mod routes;
+mod timeline;
 mod wire;
 
 use app::App;
@@ -33,7 +34,7 @@ use std::sync::Arc;
 pub use hooks::{Hooks, RequestDone, Trace, Watch};
 pub use openapi::openapi;
 
-/// All routes over `app`: the nine of W1, and `/openapi.json` and `/docs`, which need no key.
+/// All routes over `app`: the nine of W1, the one of W16, and `/openapi.json` and `/docs`, which need no key.
 ///
 /// Every other path is answered too, by 404 or 405 in the shape of W5. Routes added to the returned router go before
 /// that, and are answered whatever the load; [`extend`] has what they need to look like these.

@@ -8,6 +8,7 @@ use crate::{
     fault::Unauthorized,
     refusal::{FieldProblem, Problem},
     routes::{ROUTES, Route},
+    timeline::{DeliveryBody, HappeningBody, TimelineBody},
     wire::{
         ChallengeBody, FactorBody, ListBody, ListMetadata, SmsBody, TotpBody, UserEnrollmentBody, VerifyBody,
     },
@@ -192,6 +193,9 @@ fn components() -> Value {
         .schema_from::<UserEnrollmentBody<'_>>()
         .schema_from::<ListBody<'_>>()
         .schema_from::<ListMetadata>()
+        .schema_from::<TimelineBody<'_>>()
+        .schema_from::<DeliveryBody<'_>>()
+        .schema_from::<HappeningBody>()
         .schema_from::<Problem<'_>>()
         .schema_from::<FieldProblem>()
         .schema_from::<Unauthorized>()
@@ -264,7 +268,7 @@ mod tests {
                 assert!(described["responses"][status].is_object(), "{} {status}", route.path);
             }
         }
-        assert_eq!(ids.len(), 9);
+        assert_eq!(ids.len(), ROUTES.len());
     }
 
     /// W3: "only `list_metadata` has nulls".

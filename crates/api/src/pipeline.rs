@@ -11,6 +11,7 @@ use crate::{
     reply::Reply,
     request_id::RequestId,
     routes::{self, Endpoint, Found, Page, Route},
+    timeline,
 };
 use app::{Answer, App, Caller, Failure, Memory, Retry, StepTimes, Verified};
 use axum::{
@@ -276,6 +277,7 @@ async fn work(
         Endpoint::ListUserFactors => factors::list(&call).await,
         Endpoint::OpenChallengeLegacy => challenges::open_legacy(&call).await,
         Endpoint::VerifyChallengeLegacy => challenges::verify_legacy(&call).await,
+        Endpoint::FindChallenge => timeline::find(&call).await,
     }
 }
 

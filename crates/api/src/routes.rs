@@ -15,6 +15,7 @@ pub(crate) enum Endpoint {
     ListUserFactors,
     OpenChallengeLegacy,
     VerifyChallengeLegacy,
+    FindChallenge,
 }
 
 /// One line of the table.
@@ -33,9 +34,9 @@ const fn route(method: Method, path: &'static str, permission: Permission, endpo
 
 use Permission::{Challenge, Delete, Enroll, Read, Verify};
 
-/// Every route that takes an API key, in the order of W1.
+/// Every route that takes an API key: the nine in the order of W1, then those of W16.
 #[rustfmt::skip]
-pub(crate) static ROUTES: [Route; 9] = [
+pub(crate) static ROUTES: [Route; 10] = [
     route(Method::POST,   "/auth/factors/enroll",                              Enroll,    Endpoint::EnrollFactor),
     route(Method::GET,    "/auth/factors/{id}",                                Read,      Endpoint::FindFactor),
     route(Method::DELETE, "/auth/factors/{id}",                                Delete,    Endpoint::DeleteFactor),
@@ -45,6 +46,7 @@ pub(crate) static ROUTES: [Route; 9] = [
     route(Method::GET,    "/user_management/users/{user_id}/auth_factors",     Read,      Endpoint::ListUserFactors),
     route(Method::POST,   "/auth/factors/challenge",                           Challenge, Endpoint::OpenChallengeLegacy),
     route(Method::POST,   "/auth/factors/verify",                              Verify,    Endpoint::VerifyChallengeLegacy),
+    route(Method::GET,    "/countersign/challenges/{id}",                      Read,      Endpoint::FindChallenge),
 ];
 
 /// A page that anybody may read.
@@ -165,6 +167,11 @@ mod tests {
             "/user_management/users/auth_factors",
             "/user_management/authenticate",
             "/docs/",
+            "/countersign",
+            "/countersign/challenges",
+            "/countersign/challenges/",
+            "/countersign/challenges/a/b",
+            "/auth/challenges/a",
         ] {
             for method in [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS] {
                 assert!(matches!(find(&method, path), Found::Nothing), "{method} {path}");

@@ -12,7 +12,7 @@ use std::fmt::Display;
 use utoipa::ToSchema;
 
 /// Something that is written as it is displayed.
-pub(crate) struct Shown<T>(T);
+pub(crate) struct Shown<T>(pub(crate) T);
 
 impl<T: Display> Serialize for Shown<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

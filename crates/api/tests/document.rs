@@ -32,6 +32,7 @@ async fn w3_the_examples_of_the_document_are_of_the_shape_that_is_answered() {
         ("post", "/auth/challenges/{id}/verify", "201"),
         ("post", "/auth/factors/challenge", "201"),
         ("post", "/auth/factors/verify", "201"),
+        ("get", "/countersign/challenges/{id}", "200"),
         ("delete", "/auth/factors/{id}", "204"),
     ] {
         let described = operation(method, template);

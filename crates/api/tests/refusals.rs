@@ -8,7 +8,7 @@ const NO_FACTOR: &str = "auth_factor_01M8E81GPAM7T0V3X6Y9A1C5EF";
 const NO_CHALLENGE: &str = "auth_challenge_01M8E82GGRN8R2S6W9Z1D3F7H0";
 
 /// Every route with a body that it takes.
-fn routes() -> [(&'static str, String, String, &'static str); 9] {
+fn routes() -> [(&'static str, String, String, &'static str); 10] {
     [
         ("POST", "/auth/factors/enroll".into(), json!({"type":"generic_otp"}).to_string(), "enroll"),
         ("GET", format!("/auth/factors/{NO_FACTOR}"), String::new(), "read"),
@@ -39,6 +39,7 @@ fn routes() -> [(&'static str, String, String, &'static str); 9] {
             json!({"authentication_challenge_id": NO_CHALLENGE, "code":"123456"}).to_string(),
             "verify",
         ),
+        ("GET", format!("/countersign/challenges/{NO_CHALLENGE}"), String::new(), "read"),
     ]
 }
 

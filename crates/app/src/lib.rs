@@ -8,6 +8,7 @@ mod clock;
 mod delete_factor;
 mod directory;
 mod enroll_factor;
+mod find_challenge;
 mod find_factor;
 mod guard;
 mod housekeeping;

@@ -6,7 +6,8 @@ mod provider;
 
 pub(crate) use guard::GuardCommand;
 pub(crate) use operate::{
-    ApiKeyCommand, EnvironmentCommand, EventsCommand, FactorCommand, KeysCommand, SettingsCommand, Where,
+    ApiKeyCommand, ChallengeCommand, EnvironmentCommand, EventsCommand, FactorCommand, KeysCommand,
+    SettingsCommand, Where,
 };
 pub(crate) use provider::ProviderCommand;
 
@@ -61,6 +62,9 @@ pub(crate) enum Command {
     /// Look at, reset and delete factors
     #[command(subcommand)]
     Factor(FactorCommand),
+    /// See what happened to a challenge
+    #[command(subcommand)]
+    Challenge(ChallengeCommand),
     /// Read the audit trail, and check that nothing in it was changed
     #[command(subcommand)]
     Events(EventsCommand),

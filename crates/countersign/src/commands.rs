@@ -38,6 +38,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Provider(command) => brief(provider::run(command)),
         Command::Guard(command) => brief(guard::run(command)),
         Command::Factor(command) => brief(operate::factor(command)),
+        Command::Challenge(command) => brief(operate::challenge(command)),
         Command::Events(command) => brief(operate::events(command)),
         Command::Keys(command) => brief(operate::keys(command)),
         Command::Backup { file, at } => brief(operate::backup(file, at)),

@@ -112,7 +112,11 @@ impl Config {
             Ok(traces) => traces,
             Err((name, problem)) => return wrong(format!("{path}: `{name}` {problem}")),
         };
-        let providers = match providers::providers(file.providers, file.routing) {
+        let public_url = match file.public_url.as_deref().map(delivery::public_url).transpose() {
+            Ok(public_url) => public_url,
+            Err(problem) => return wrong(format!("{path}: `public_url` {problem}")),
+        };
+        let providers = match providers::providers(file.providers, file.routing, public_url) {
             Ok(providers) => providers,
             Err(problem) => return wrong(format!("{path}: {problem}")),
         };
@@ -182,6 +186,7 @@ impl Config {
             ("log", format!("{format}, {}", self.log_level)),
             ("traces.endpoint", or_off(traces)),
             ("traces.sample_ratio", or_off(ratio)),
+            ("public_url", or_off(self.providers.public_url.clone())),
             ("providers", providers),
             ("routing.sms", routing),
             ("guard", self.guard.explain()),

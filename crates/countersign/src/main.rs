@@ -3,6 +3,7 @@
 //! `main` reads the command line and turns how a command ended into an exit code: 0 done, 1 not done, 2 wrong usage or
 //! configuration.
 
+mod callbacks;
 mod cli;
 mod commands;
 mod config;

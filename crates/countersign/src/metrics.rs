@@ -5,6 +5,7 @@ mod guard;
 mod page;
 mod store;
 
+pub(crate) use deliveries::Deliveries;
 pub(crate) use page::router;
 
 use crate::traces::Traces;
@@ -193,7 +194,7 @@ impl Watch for Reporter {
             _ if verdict.valid => self.metrics.right.inc(),
             Some(WrongReason::Replay) => replay.inc(),
             Some(WrongReason::Malformed) => malformed.inc(),
-            Some(WrongReason::Mismatch) | None => mismatch.inc(),
+            Some(WrongReason::Mismatch | WrongReason::Outside { .. }) | None => mismatch.inc(),
         };
         if verdict.locked {
             self.metrics.locks.inc();

@@ -1,5 +1,6 @@
 //! What commands ask for, and the one function that does it: in the running server, or in the command itself.
 
+mod challenges;
 mod environments;
 mod events;
 mod factors;
@@ -64,6 +65,9 @@ impl Operator {
                 self.set_setting(actor, environment.as_deref(), &name, value.as_deref()).await
             }
             R::ShowFactor { environment, factor } => self.show_factor(environment.as_deref(), &factor).await,
+            R::ShowChallenge { environment, challenge } => {
+                self.show_challenge(environment.as_deref(), &challenge).await
+            }
             R::ListFactors { environment, user } => self.list_factors(environment.as_deref(), &user).await,
             R::ResetFactor { environment, factor, user_too, reason } => {
                 self.reset_factor(actor, environment.as_deref(), &factor, user_too, reason).await

@@ -1,15 +1,16 @@
 //! The providers of a configuration: what they are, and the senders made of them.
 
-use crate::usage::wrong;
+use crate::{callbacks, usage::wrong};
 use delivery::{
     Credential, NoSender, Patience, Routing, Sender,
     generic::{self, Generic},
+    receipts::{self, Receiver},
     twilio::{self, Twilio},
     vonage::{self, Vonage},
 };
 use domain::phone::Prefix;
 use serde::Deserialize;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 /// Which API a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -35,7 +36,7 @@ impl Kind {
 }
 
 /// Where a secret is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Secret {
     /// In a file.
     File(PathBuf),
@@ -44,19 +45,20 @@ pub(crate) enum Secret {
 }
 
 impl Secret {
-    fn read(&self) -> Result<Credential, String> {
+    /// Reads it; `key` is what the configuration calls it.
+    fn read(&self, key: &str) -> Result<Credential, String> {
         let (text, place) = match self {
             Self::File(path) => {
                 let text = std::fs::read_to_string(path);
-                (text.map_err(|e| format!("`secret_file`: cannot read {}: {e}", path.display()))?, "file")
+                (text.map_err(|e| format!("`{key}_file`: cannot read {}: {e}", path.display()))?, "file")
             }
             Self::Variable(name) => {
                 let text = std::env::var(name);
-                (text.map_err(|_| format!("`secret_env`: the variable {name} is not set"))?, "env")
+                (text.map_err(|_| format!("`{key}_env`: the variable {name} is not set"))?, "env")
             }
         };
         let text = zeroize::Zeroizing::new(text);
-        Credential::new(&text).map_err(|problem| format!("`secret_{place}`: the secret {problem}"))
+        Credential::new(&text).map_err(|problem| format!("`{key}_{place}`: the secret {problem}"))
     }
 }
 
@@ -84,7 +86,7 @@ pub(crate) enum Account {
         from: String,
     },
     /// At a gateway.
-    Http(generic::Options),
+    Http(Box<generic::Options>),
 }
 
 /// A provider as configured.
@@ -104,6 +106,19 @@ pub(crate) struct Provider {
     pub(crate) timeout: Duration,
     /// Root certificates instead of the system's.
     pub(crate) ca_file: Option<PathBuf>,
+    /// How it calls back, if it does.
+    pub(crate) receipts: Option<Receipts>,
+}
+
+/// How a provider calls back.
+#[derive(Clone, Debug)]
+pub(crate) struct Receipts {
+    /// Under which URL the world reaches us.
+    pub(crate) public_url: String,
+    /// Where the secret is that signs.
+    pub(crate) secret: Secret,
+    /// What receipts look like, of a gateway.
+    pub(crate) rule: Option<receipts::Rule>,
 }
 
 impl Provider {
@@ -116,23 +131,44 @@ impl Provider {
     }
 
     fn made(&self) -> Result<Arc<dyn Sender>, String> {
-        let secret = self.secret.as_ref().map(Secret::read).transpose()?;
+        let secret = self.secret.as_ref().map(|secret| secret.read("secret")).transpose()?;
+        let callback = self.callback_url();
         let needed = || secret.clone().ok_or_else(|| "`secret_file` or `secret_env` is missing".to_owned());
         let roots = self.ca_file.as_deref();
         Ok(match self.account.clone() {
             Account::Twilio { endpoint, account, key, from } => {
-                let options = twilio::Options { endpoint, account, key, secret: needed()?, from };
+                let options = twilio::Options { endpoint, account, key, secret: needed()?, from, callback };
                 Arc::new(Twilio::new(options, self.timeout, roots)?)
             }
             Account::Vonage { endpoint, key, from } => {
-                let options = vonage::Options { endpoint, key, secret: needed()?, from };
+                let options = vonage::Options { endpoint, key, secret: needed()?, from, callback };
                 Arc::new(Vonage::new(options, self.timeout, roots)?)
             }
             Account::Http(options) => {
-                let options = generic::Options { secret, ..options };
+                let options = generic::Options { secret, callback, ..*options };
                 Arc::new(Generic::new(options, self.timeout, roots)?)
             }
         })
+    }
+}
+
+impl Provider {
+    /// Where it calls back.
+    pub(crate) fn callback_url(&self) -> Option<String> {
+        let receipts = self.receipts.as_ref()?;
+        Some(format!("{}{}{}", receipts.public_url, callbacks::PATH, self.name))
+    }
+
+    fn receiver(&self) -> Result<Option<Arc<dyn Receiver>>, String> {
+        let Some(Receipts { public_url, secret, rule }) = &self.receipts else { return Ok(None) };
+        // Twilio's may be the one that it is asked with.
+        let own = matches!((&self.secret, secret), (Some(own), signing) if own == signing);
+        let secret = secret.read(if own { "secret" } else { "callback_secret" })?;
+        Ok(Some(match self.kind {
+            Kind::Twilio => Arc::new(receipts::Twilio::new(public_url, secret)),
+            Kind::Vonage => Arc::new(receipts::Vonage::new(secret)),
+            Kind::Http => Arc::new(receipts::Generic::new(rule.clone().unwrap_or_default(), secret)),
+        }))
     }
 }
 
@@ -163,6 +199,8 @@ pub(crate) struct Providers {
     pub(crate) patience: Patience,
     /// How long a message that nobody could take now is tried again.
     pub(crate) retry: Duration,
+    /// Under which URL the world reaches us, if that is known.
+    pub(crate) public_url: Option<String>,
 }
 
 impl Providers {
@@ -193,9 +231,28 @@ impl Providers {
         Ok(Routing::new(routes.collect(), self.retry))
     }
 
-    /// Whether one of them has its secret in this variable.
+    /// Makes what reads the calls of those that call back, by their names. Reads their secrets.
+    ///
+    /// # Errors
+    /// What is wrong, naming the provider.
+    pub(crate) fn receivers(&self) -> anyhow::Result<BTreeMap<String, Arc<dyn Receiver>>> {
+        let mut made = BTreeMap::new();
+        for one in &self.all {
+            match one.receiver() {
+                Ok(Some(receiver)) => drop(made.insert(one.name.clone(), receiver)),
+                Ok(None) => {}
+                Err(problem) => return wrong(format!("provider {}: {problem}", one.name)),
+            }
+        }
+        Ok(made)
+    }
+
+    /// Whether one of them has a secret in this variable.
     pub(crate) fn reads(&self, variable: &str) -> bool {
-        self.all.iter().any(|p| matches!(&p.secret, Some(Secret::Variable(name)) if name == variable))
+        let here = |secret: &Secret| matches!(secret, Secret::Variable(name) if name == variable);
+        self.all.iter().any(|p| {
+            p.secret.as_ref().is_some_and(here) || p.receipts.as_ref().is_some_and(|r| here(&r.secret))
+        })
     }
 
     /// The one with a name.

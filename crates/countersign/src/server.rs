@@ -1,7 +1,7 @@
 //! A running server: the API and what stands beside it, until it is asked to stop.
 
 use crate::{
-    control, health,
+    callbacks, control, health,
     house::House,
     housekeeping,
     metrics::{self, Metrics, Reporter},
@@ -14,9 +14,9 @@ use anyhow::{Context as _, bail};
 use api::Hooks;
 use app::{App, Guards};
 use axum::Router;
-use delivery::{Routing, Worker};
+use delivery::{Routing, Worker, receipts::Receiver};
 use edge::{Admission, Gauges, Limits, Listener, Shutdown, TlsFiles, TlsReloader};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 /// How long the store may take to finish what waits for its writer, after the listener has drained.
@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) traces: Option<traces::Settings>,
     /// Which text messages are paid for.
     pub(crate) guard: Guards,
+    /// What reads the calls of providers, by their names.
+    pub(crate) receivers: BTreeMap<String, Arc<dyn Receiver>>,
     /// Counts log lines dropped.
     pub(crate) dropped_lines: Option<Arc<crate::logs::Lines>>,
 }
@@ -82,6 +84,7 @@ pub(crate) async fn serve(
     let hooks = Hooks::new(Reporter { metrics: Arc::clone(&counted), traces });
     let router = api::router(app.clone(), hooks, Arc::clone(&admission))
         .merge(health::routes(&app, shutdown.clone()))
+        .merge(callbacks::routes(&app, plan.receivers, counted.deliveries()))
         .merge(extra(&app, address));
     let mut beside = JoinSet::new();
     let control = control::listen(&house.path()).context("the control socket cannot be made")?;

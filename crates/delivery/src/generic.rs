@@ -27,8 +27,8 @@ pub struct Rule {
     pub rejected_number: Vec<String>,
 }
 
-/// A gateway. In URL, headers and body, `{{to}}`, `{{to_digits}}`, `{{text}}`, `{{code}}`, `{{from}}`, `{{secret}}` and
-/// `{{id}}` are filled in, each written as the place demands.
+/// A gateway. In URL, headers and body, `{{to}}`, `{{to_digits}}`, `{{text}}`, `{{code}}`, `{{from}}`, `{{secret}}`,
+/// `{{id}}` and `{{callback_url}}` are filled in, each written as the place demands.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// `POST` (also if none is given), `PUT` or `GET`.
@@ -49,6 +49,8 @@ pub struct Options {
     pub answer: Option<Rule>,
     /// Where in the answer the message's id is, by JSON pointer.
     pub message_id: Option<String>,
+    /// Where receipts go, if they are wanted: `{{callback_url}}`.
+    pub callback: Option<String>,
 }
 
 /// The sender.
@@ -126,6 +128,9 @@ impl Generic {
         if asked != self.options.secret.is_some() {
             return Err("a secret goes with {{secret}} or `key`, and these with a secret".into());
         }
+        if has(Slot::CallbackUrl) && self.options.callback.is_none() {
+            return Err("{{callback_url}} asks for receipts: `receipt`, its secret and `public_url`".into());
+        }
         let sample = Values {
             to: "+14155550101",
             text: "A \"text\"\n",
@@ -133,6 +138,7 @@ impl Generic {
             from: self.options.from.as_deref().unwrap_or_default(),
             secret: "secret",
             id: "delivery_0",
+            callback_url: self.options.callback.as_deref().unwrap_or_default(),
         };
         for (name, template) in &self.headers {
             if HeaderValue::from_str(&template.fill(&sample)).is_err() {
@@ -162,10 +168,11 @@ impl Generic {
     }
 
     async fn request(&self, delivery: &Delivery) -> Sent {
-        let Options { key, secret, from, .. } = &self.options;
+        let Options { key, secret, from, callback, .. } = &self.options;
+        let callback = callback.as_deref().unwrap_or_default();
         let id = delivery.id.to_string();
         let revealed = secret.as_ref().map(Credential::reveal).unwrap_or_default();
-        let values = Values::of(delivery, &id, from.as_deref().unwrap_or_default(), revealed);
+        let values = Values::of(delivery, &id, from.as_deref().unwrap_or_default(), revealed, callback);
         let call = Call {
             method: self.method.clone(),
             path: self.path.fill(&values),

@@ -8,6 +8,7 @@ mod request;
 mod tls;
 
 pub(crate) use endpoint::Endpoint;
+pub use endpoint::public_url;
 pub(crate) use request::{Call, basic, by_status, encoded, form};
 
 use http_body_util::{BodyExt as _, Full};

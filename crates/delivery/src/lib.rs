@@ -12,6 +12,7 @@ mod http;
 mod mailbox;
 mod no_sender;
 mod provider;
+pub mod receipts;
 mod routing;
 mod sender;
 mod template;
@@ -22,6 +23,7 @@ mod worker;
 
 pub use breaker::Patience;
 pub use credential::Credential;
+pub use http::public_url;
 pub use mailbox::{Mailbox, Message, ScriptedOutcome};
 pub use no_sender::NoSender;
 pub use provider::Provider;

@@ -123,7 +123,7 @@ impl Mailbox {
             environment: delivery.environment,
             to: delivery.to.reveal().to_owned(),
             channel: delivery.channel,
-            body: delivery.body.clone(),
+            body: delivery.body.reveal().to_owned(),
             code: delivery.code.reveal().to_owned(),
             challenge: delivery.challenge,
             created_at: delivery.challenge.created_at(),
@@ -155,8 +155,9 @@ mod tests {
             useful_until: Timestamp::from_millis(600_000),
             channel: Channel::Sms,
             to: PhoneNumber::from_e164_trusted(to.into()).unwrap(),
-            body: format!("{code} is it, not 654321."),
+            body: secrets::SecretText::new(format!("{code} is it, not 654321.")),
             code: Code::parse_exact(code).unwrap(),
+            last_provider: None,
         }
     }
 

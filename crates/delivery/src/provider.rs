@@ -120,8 +120,9 @@ mod tests {
             useful_until: Timestamp::from_millis(600_000),
             channel: Channel::Sms,
             to: PhoneNumber::from_e164_trusted("+14155550101".into()).unwrap(),
-            body: "042042".into(),
+            body: secrets::SecretText::new("042042".into()),
             code: secrets::Code::parse_exact("042042").unwrap(),
+            last_provider: None,
         }
     }
 

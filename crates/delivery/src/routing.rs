@@ -2,18 +2,9 @@
 
 use crate::{Patience, Provider, Sender};
 use domain::{delivery::Delivery, phone::Prefix};
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher as _, RandomState},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
-/// How long a number's last provider is remembered.
-const RESEND_SPAN: Duration = Duration::from_secs(600);
-/// For how many numbers. Beyond that a resend goes the usual way.
-const REMEMBERED_MAX: usize = 20_000;
 /// Messages at the one sender of dev mode at once.
 const SINGLE_CONCURRENCY: usize = 64;
 
@@ -25,13 +16,10 @@ pub struct Route {
     pub providers: Vec<Arc<Provider>>,
 }
 
-/// The routes, and who got the last message to a number.
+/// The routes.
 pub struct Routing {
     routes: Vec<Route>,
     retry: Duration,
-    recent: Mutex<HashMap<u64, (Arc<Provider>, Instant)>>,
-    /// Numbers are remembered by a digest that nobody else can make.
-    digest: RandomState,
 }
 
 impl Routing {
@@ -41,7 +29,7 @@ impl Routing {
     /// By routes; `retry` is how long a message that nobody could take now is tried again, within its challenge's life.
     #[must_use]
     pub fn new(routes: Vec<Route>, retry: Duration) -> Self {
-        Self { routes, retry, recent: Mutex::default(), digest: RandomState::new() }
+        Self { routes, retry }
     }
 
     /// One sender for everything.
@@ -62,32 +50,11 @@ impl Routing {
             |route: &Route| route.prefix.as_ref().map_or(Some(0), |p| p.digits_matched(&delivery.to));
         let fitting = self.routes.iter().filter_map(|route| Some((digits(route)?, route)));
         let Some((_, route)) = fitting.max_by_key(|(digits, _)| *digits) else { return Vec::new() };
-        let last = {
-            let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            let last = recent.get(&self.key(delivery)).filter(|(_, at)| now < *at + RESEND_SPAN);
-            last.map(|(provider, _)| Arc::clone(provider))
-        };
         let mut order = route.providers.clone();
         order.sort_by_key(|provider| {
-            let again = last.as_ref().is_some_and(|last| Arc::ptr_eq(last, provider));
+            let again = delivery.last_provider.as_deref() == Some(provider.name());
             (!provider.is_fit(now), again)
         });
         order
-    }
-
-    /// This provider has got, or may have got, a message to the number.
-    pub(crate) fn remember(&self, delivery: &Delivery, provider: &Arc<Provider>, now: Instant) {
-        let key = self.key(delivery);
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if recent.len() >= REMEMBERED_MAX {
-            recent.retain(|_, (_, at)| now < *at + RESEND_SPAN);
-        }
-        if recent.len() < REMEMBERED_MAX || recent.contains_key(&key) {
-            recent.insert(key, (Arc::clone(provider), now));
-        }
-    }
-
-    fn key(&self, delivery: &Delivery) -> u64 {
-        self.digest.hash_one((delivery.environment.bytes(), delivery.to.reveal()))
     }
 }

@@ -1,6 +1,6 @@
 //! What a provider is to the worker.
 
-use domain::delivery::{Delivery, DispatchOutcome};
+use domain::{delivery::Delivery, dispatch::Ended};
 use std::{future::Future, pin::Pin, time::Duration};
 
 /// A dispatch in progress.
@@ -58,17 +58,23 @@ impl Sent {
         Self::Unknown(cause.into())
     }
 
+    /// As it is kept.
+    #[must_use]
+    pub const fn ended(&self) -> Ended {
+        match self {
+            Self::Accepted(_) => Ended::Accepted,
+            Self::Unknown(_) => Ended::Unknown,
+            Self::RejectedNumber(_) => Ended::RejectedNumber,
+            Self::Not(Hindrance::Busy, _) => Ended::Busy,
+            Self::Not(Hindrance::Unusable, _) => Ended::Unusable,
+            Self::Not(Hindrance::Declined, _) => Ended::Declined,
+        }
+    }
+
     /// The word for metrics and the log.
     #[must_use]
     pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Accepted(_) => DispatchOutcome::Accepted.word(),
-            Self::Unknown(_) => DispatchOutcome::Unknown.word(),
-            Self::RejectedNumber(_) => DispatchOutcome::RejectedNumber.word(),
-            Self::Not(Hindrance::Busy, _) => "busy",
-            Self::Not(Hindrance::Unusable, _) => "unusable",
-            Self::Not(Hindrance::Declined, _) => "declined",
-        }
+        self.ended().word()
     }
 
     /// Why, unless it was accepted.

@@ -19,10 +19,12 @@ pub(crate) enum Slot {
     Secret,
     /// The id of the message here: the same however often it is tried.
     Id,
+    /// Where receipts go.
+    CallbackUrl,
 }
 
 impl Slot {
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::To, "to"),
         (Self::ToDigits, "to_digits"),
         (Self::Text, "text"),
@@ -30,6 +32,7 @@ impl Slot {
         (Self::From, "from"),
         (Self::Secret, "secret"),
         (Self::Id, "id"),
+        (Self::CallbackUrl, "callback_url"),
     ];
 }
 
@@ -102,12 +105,19 @@ pub(crate) struct Values<'a> {
     pub(crate) from: &'a str,
     pub(crate) secret: &'a str,
     pub(crate) id: &'a str,
+    pub(crate) callback_url: &'a str,
 }
 
 impl<'a> Values<'a> {
-    pub(crate) fn of(delivery: &'a Delivery, id: &'a str, from: &'a str, secret: &'a str) -> Self {
-        let (to, text, code) = (delivery.to.reveal(), delivery.body.as_str(), delivery.code.reveal());
-        Self { to, text, code, from, secret, id }
+    pub(crate) fn of(
+        delivery: &'a Delivery,
+        id: &'a str,
+        from: &'a str,
+        secret: &'a str,
+        callback_url: &'a str,
+    ) -> Self {
+        let (to, text, code) = (delivery.to.reveal(), delivery.body.reveal(), delivery.code.reveal());
+        Self { to, text, code, from, secret, id, callback_url }
     }
 }
 
@@ -156,6 +166,7 @@ impl Template {
                 Slot::From => values.from,
                 Slot::Secret => values.secret,
                 Slot::Id => values.id,
+                Slot::CallbackUrl => values.callback_url,
             }));
         }
         filled
@@ -173,6 +184,7 @@ mod tests {
         from: "Us",
         secret: "s",
         id: "delivery_1",
+        callback_url: "https://auth.example.com/countersign/callbacks/gw",
     };
 
     #[test]

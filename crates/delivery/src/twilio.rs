@@ -14,6 +14,9 @@ const ENDPOINT: &str = "https://api.twilio.com";
 /// `ValidityPeriod`, in seconds: how long it may wait in their queue.
 const VALIDITY: std::ops::RangeInclusive<u64> = 1..=36_000;
 
+/// What names our delivery in the URL that is called back: their signature covers it.
+pub(crate) const CALLBACK_DELIVERY: &str = "delivery";
+
 /// Who sends.
 #[derive(Clone, Debug)]
 pub enum From {
@@ -36,6 +39,8 @@ pub struct Options {
     pub secret: Credential,
     /// Who sends.
     pub from: From,
+    /// Where receipts go, if they are wanted.
+    pub callback: Option<String>,
 }
 
 /// The sender.
@@ -70,8 +75,15 @@ impl Twilio {
             From::Sender(sender) => ("From", sender.as_str()),
             From::Service(service) => ("MessagingServiceSid", service.as_str()),
         };
-        let fields =
-            [("To", delivery.to.reveal()), from, ("Body", &delivery.body), ("ValidityPeriod", &validity)];
+        let callback =
+            self.options.callback.as_ref().map(|url| format!("{url}?{CALLBACK_DELIVERY}={}", delivery.id));
+        let mut fields = vec![
+            ("To", delivery.to.reveal()),
+            from,
+            ("Body", delivery.body.reveal()),
+            ("ValidityPeriod", &validity),
+        ];
+        fields.extend(callback.as_deref().map(|url| ("StatusCallback", url)));
         let call = Call {
             method: Method::POST,
             path: self.path(""),

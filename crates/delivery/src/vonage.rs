@@ -27,6 +27,8 @@ pub struct Options {
     pub secret: Credential,
     /// Who sends: a number or a name.
     pub from: String,
+    /// Where receipts go, if they are wanted.
+    pub callback: Option<String>,
 }
 
 /// The sender.
@@ -46,17 +48,25 @@ impl Vonage {
     }
 
     async fn post(&self, delivery: &Delivery, left: Duration) -> Sent {
-        let Options { key, secret, from, .. } = &self.options;
+        let Options { key, secret, from, callback, .. } = &self.options;
+        let reference = delivery.id.to_string();
         let ttl = left.as_millis().clamp(*TTL.start(), *TTL.end()).to_string();
-        let fields = [
+        let mut fields = vec![
             ("api_key", key.as_str()),
             ("api_secret", secret.reveal()),
             ("from", from),
             ("to", delivery.to.reveal().trim_start_matches('+')),
-            ("text", &delivery.body),
-            ("type", if is_gsm(&delivery.body) { "text" } else { "unicode" }),
+            ("text", delivery.body.reveal()),
+            ("type", if is_gsm(delivery.body.reveal()) { "text" } else { "unicode" }),
             ("ttl", &ttl),
         ];
+        if let Some(url) = callback {
+            fields.extend([
+                ("callback", url.as_str()),
+                ("client-ref", &reference),
+                ("status-report-req", "1"),
+            ]);
+        }
         let call = Call {
             method: Method::POST,
             path: self.client.endpoint().path("/sms/json"),

@@ -83,7 +83,8 @@ impl Worker {
     /// Dispatches a message that this node has claimed. `None` if there is no outcome that is ours to tell.
     async fn send_and_settle(&self, delivery: Delivery) -> Option<DispatchOutcome> {
         let Inner { app, watch, .. } = &*self.0;
-        let outcome = self.0.attempt(&delivery).await?;
+        let attempts::Outcome { outcome, provider, message_id, dispatches } =
+            self.0.attempt(&delivery).await?;
         let settled = async {
             let step = SettleDelivery {
                 now: app.now()?,
@@ -91,6 +92,9 @@ impl Worker {
                 delivery: delivery.id,
                 to: delivery.to,
                 outcome,
+                provider,
+                message_id,
+                dispatches,
                 ring: app.ring(),
             };
             app.store().step(step).await

@@ -212,7 +212,12 @@ impl Sender for Script {
 }
 
 fn provider(script: &Arc<Script>) -> Arc<Provider> {
-    Arc::new(Provider::new("scripted", Arc::<Script>::clone(script), 4, Patience::default()))
+    Arc::new(Provider::new(
+        &format!("scripted-{script:p}"),
+        Arc::<Script>::clone(script),
+        4,
+        Patience::default(),
+    ))
 }
 
 fn busy() -> Sent {

@@ -8,6 +8,7 @@ use crate::{
     refusal::Refusal,
     time::{Timestamp, is_live},
     user_budget::UserBudget,
+    wrong_attempts::{WrongAttempt, WrongAttempts},
 };
 use secrets::{Digest, KeyRing, Submitted, TotpSeed, Window};
 
@@ -15,6 +16,9 @@ use secrets::{Digest, KeyRing, Submitted, TotpSeed, Window};
 pub const ATTEMPTS_MAX: u32 = 5;
 /// Lifetime of a challenge whose code is sent, in seconds (NIST SP 800-63B-4 §3.1.3.2: at most ten minutes).
 pub const SENT_CODE_LIFETIME_SECONDS: u32 = 600;
+/// Steps before and after the present one in which the step of a wrong code is looked for: five minutes. It opens
+/// nothing; it tells why the code was wrong.
+const NEAR_STEPS: u64 = 10;
 /// How long a finished challenge keeps its answer, in seconds (W8).
 pub const FINISHED_KEPT_SECONDS: u32 = 86_400;
 
@@ -29,6 +33,8 @@ pub struct Challenge {
     pub attempts_used: u32,
     /// When a right code was given.
     pub verified_at: Option<Timestamp>,
+    /// Its wrong attempts so far.
+    pub wrong: WrongAttempts,
 }
 
 /// What a submitted code is compared with.
@@ -119,12 +125,13 @@ pub fn answer(
 
     // The attempt is spent here, before the code is looked at (I2). From now on the state is that of a wrong attempt,
     // and only an `Accepted` turns it into another.
-    let challenge = Challenge { attempts_used: challenge.attempts_used + 1, ..*challenge };
+    let mut challenge = Challenge { attempts_used: challenge.attempts_used + 1, ..*challenge };
     let spent = guard.budget.after_wrong(limits.factor_lock_after, now);
 
     match compare(&challenge, guard, proof, submitted, now) {
         Verdict::Right(accepted) => Ok(right(challenge, guard, accepted, now)),
         Verdict::Wrong(reason) => {
+            challenge.wrong.push(WrongAttempt { at: now, reason });
             let mut guard = Guard { budget: spent, ..guard.clone() };
             if challenge.attempts_used >= ATTEMPTS_MAX {
                 guard.open.remove(challenge.id);
@@ -190,8 +197,15 @@ fn compare(
         Proof::Totp(seed) => {
             let here = now.step();
             let window = Window { from: here.saturating_sub(1), to: here.saturating_add(1) };
+            // Always looked for, whichever code it is, so that the time taken tells nothing (I13).
+            let near = Window { from: here.saturating_sub(NEAR_STEPS), to: here.saturating_add(NEAR_STEPS) };
+            let near = std::hint::black_box(secrets::matching_step(seed, code, near));
             match secrets::matching_step(seed, code, window) {
-                None => Verdict::Wrong(WrongReason::Mismatch),
+                None => Verdict::Wrong(
+                    // An old code that was used already says nothing about the phone's clock.
+                    near.filter(|step| guard.last_step.is_none_or(|last| *step > last))
+                        .map_or(WrongReason::Mismatch, |step| outside(step, now)),
+                ),
                 Some(step) if guard.last_step.is_some_and(|last| step <= last) => {
                     Verdict::Wrong(WrongReason::Replay)
                 }
@@ -206,6 +220,14 @@ fn compare(
             }
         }
     }
+}
+
+/// Why a code of this step, which is outside the window, is wrong.
+fn outside(step: u64, now: Timestamp) -> WrongReason {
+    let (begins, ended) = (Timestamp::of_step(step), Timestamp::of_step(step.saturating_add(1)));
+    let off = if now < begins { begins } else { ended };
+    let seconds = (now.millis() - off.millis()) / 1000;
+    WrongReason::Outside { slow_by: i16::try_from(seconds).unwrap_or(0) }
 }
 
 /// The state after a right code.

@@ -5,10 +5,13 @@ use crate::{
     phone::PhoneNumber,
     time::Timestamp,
 };
-use secrets::Code;
+use secrets::{Code, SecretText};
 
 /// How long a dispatch may take before it counts as one of unknown outcome, in seconds.
 pub const LEASE_SECONDS: u32 = 60;
+
+/// For how long another message to the same number counts as sent again, in seconds.
+pub const RESEND_SECONDS: u32 = 600;
 
 /// The way a message travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,12 @@ impl Channel {
         match self {
             Self::Sms => "sms",
         }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Sms].into_iter().find(|channel| channel.word() == word)
     }
 }
 
@@ -42,9 +51,12 @@ pub struct Delivery {
     /// To whom.
     pub to: PhoneNumber,
     /// The text, code included.
-    pub body: String,
+    pub body: SecretText,
     /// The code by itself, for senders that fill in a template of their own.
     pub code: Code,
+    /// Who got, or may have got, the last message to this number in the last [`RESEND_SECONDS`]: somebody else is asked
+    /// first now.
+    pub last_provider: Option<String>,
 }
 
 /// How one dispatch ended.
@@ -70,6 +82,13 @@ impl DispatchOutcome {
             Self::RejectedNumber => "rejected_number",
             Self::NotSent => "not_sent",
         }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Accepted, Self::Unknown, Self::RejectedNumber, Self::NotSent];
+        all.into_iter().find(|outcome| outcome.word() == word)
     }
 
     /// Whether the challenge stays open: after an accepted or an unknown outcome (W11).

@@ -18,11 +18,16 @@ pub enum Actor {
     Server,
 }
 
-/// Why an attempt was wrong. Only the trail says it: on the wire all three look alike (I13).
+/// Why an attempt was wrong. Only the trail and the timeline say it: to whoever typed the code all look alike (I13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WrongReason {
     /// A well-formed code that fits no step of the window, or is not the one sent.
     Mismatch,
+    /// The code of a step near the window, but outside it. To callers and in figures it is a mismatch.
+    Outside {
+        /// By how many seconds the phone's clock is slow at least; fast if negative.
+        slow_by: i16,
+    },
     /// A right code whose step is not later than the last one accepted.
     Replay,
     /// Not six ASCII digits.
@@ -34,7 +39,7 @@ impl WrongReason {
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
-            Self::Mismatch => "mismatch",
+            Self::Mismatch | Self::Outside { .. } => "mismatch",
             Self::Replay => "replay",
             Self::Malformed => "malformed",
         }
@@ -171,7 +176,14 @@ impl EventKind {
             | Self::KeysRewrapped
             | Self::DevReset => vec![],
             Self::VerificationSucceeded { after_wrong } => vec![("after_wrong", Number(*after_wrong))],
-            Self::VerificationFailed(why) => vec![("reason", Text(why.word().into()))],
+            Self::VerificationFailed(why) => {
+                let mut detail = vec![("reason", Text(why.word().into()))];
+                if let WrongReason::Outside { slow_by } = why {
+                    detail.push(("clock", Text(if *slow_by < 0 { "fast" } else { "slow" }.into())));
+                    detail.push(("seconds", Number(slow_by.unsigned_abs().into())));
+                }
+                detail
+            }
             Self::FactorLocked { until, wrong_in_a_row } => {
                 vec![("until", Time(*until)), ("wrong_in_a_row", Number(*wrong_in_a_row))]
             }

@@ -13,8 +13,10 @@ mod frame;
 mod key_record;
 mod key_ring;
 mod key_wrap;
+mod mac;
 mod master_key;
 mod seal;
+mod secret_text;
 #[cfg(test)]
 mod seeded;
 mod totp;
@@ -27,8 +29,10 @@ pub use entropy::{Entropy, EntropyFailed, SystemEntropy, uniform_below};
 pub use key_record::KeyRecord;
 pub use key_ring::{KeyRing, KeyRingError};
 pub use key_wrap::{Purpose, WrappedKey};
+pub use mac::{MacHash, mac_fits, sha256_fits};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use seal::{Binding, DataKeyId, OpenError, SealError, Sealed};
+pub use secret_text::SecretText;
 pub use totp::{TotpSeed, Window, hotp, matching_step};
 
 #[cfg(test)]

@@ -92,13 +92,13 @@ catalogue! {
         Sharing::MANY;
     LIST_OPEN_CHALLENGE = "UPDATE factor_guard SET open_challenges = $3 WHERE factor_id = $1 AND environment_id = $2",
         Sharing::MANY;
-    CHALLENGE_TO_ANSWER = "SELECT c.factor_id, c.expires_at, c.attempts_used, c.verified_at, c.code_digest,
+    CHALLENGE_TO_ANSWER = "SELECT c.factor_id, c.expires_at, c.attempts_used, c.verified_at, c.code_digest, c.wrong_attempts,
         f.user_id, f.kind, f.sealed, g.wrong_in_a_row, g.locked_until, g.last_step, g.verified_at, g.open_challenges
         FROM challenge AS c JOIN factor AS f ON f.id = c.factor_id AND f.environment_id = c.environment_id
         JOIN factor_guard AS g ON g.factor_id = c.factor_id AND g.environment_id = c.environment_id
         WHERE c.id = $1 AND c.environment_id = $2",
         Sharing::rows(Subject::Factor, Found, "ORDER BY c.factor_id, c.id FOR UPDATE OF g, c").for_many();
-    SPEND_ATTEMPT = "UPDATE challenge SET attempts_used = $3, verified_at = $4
+    SPEND_ATTEMPT = "UPDATE challenge SET attempts_used = $3, verified_at = $4, wrong_attempts = $5
         WHERE id = $1 AND environment_id = $2 AND attempts_used = $3 - 1 AND verified_at IS NULL",
         Sharing::MANY;
     CHARGE_FACTOR = "UPDATE factor_guard SET wrong_in_a_row = $3, locked_until = $4, open_challenges = $5
@@ -109,6 +109,11 @@ catalogue! {
         last_step = COALESCE($3, last_step), verified_at = $4, open_challenges = $5
         WHERE factor_id = $1 AND environment_id = $2 AND ($3 IS NULL OR last_step IS NULL OR last_step < $3)",
         Sharing::MANY;
+    CHALLENGE_AS_KEPT = "SELECT c.factor_id, c.expires_at, c.attempts_used, c.verified_at, c.wrong_attempts, f.kind,
+        g.open_challenges
+        FROM challenge AS c JOIN factor AS f ON f.id = c.factor_id AND f.environment_id = c.environment_id
+        JOIN factor_guard AS g ON g.factor_id = c.factor_id AND g.environment_id = c.environment_id
+        WHERE c.id = $1 AND c.environment_id = $2";
     WITHDRAW_CHALLENGE = "DELETE FROM challenge WHERE id = $1 AND environment_id = $2";
 
     // Users.
@@ -172,13 +177,31 @@ catalogue! {
         LEFT JOIN factor_guard AS g ON g.factor_id = d.factor_id AND g.environment_id = d.environment_id
         WHERE d.id = $1 AND d.environment_id = $2 AND d.state = 'dispatching'",
         Sharing::rows(Subject::Delivery, Params(1), "FOR UPDATE OF d");
-    HOLD_DELIVERY = "UPDATE delivery SET lease_until = $3
+    HOLD_DELIVERY = "UPDATE delivery SET lease_until = $3, dispatches = $4
         WHERE id = $1 AND environment_id = $2 AND state = 'dispatching'";
     FIND_UNSETTLED_DELIVERY = "SELECT challenge_id, factor_id FROM delivery
         WHERE id = $1 AND environment_id = $2 AND state <> 'settled'",
         Sharing::rows(Subject::Delivery, Params(1), "FOR UPDATE");
-    SETTLE_DELIVERY = "UPDATE delivery SET state = 'settled', outcome = $3, lease_until = NULL, sealed = NULL
+    // A receipt may have said before who has it.
+    SETTLE_DELIVERY = "UPDATE delivery SET state = 'settled', outcome = $3, lease_until = NULL, sealed = NULL,
+        settled_at = $4, provider = COALESCE($5, provider), message_id = COALESCE($6, message_id),
+        dispatches = COALESCE($7, dispatches)
         WHERE id = $1 AND environment_id = $2 AND state <> 'settled'";
+    // Who got the last message to a number, for one that is sent again.
+    LAST_PROVIDER_TO_NUMBER = "SELECT d.provider FROM sms_send AS s
+        JOIN delivery AS d ON d.id = s.delivery_id AND d.environment_id = s.environment_id
+        WHERE s.environment_id = $1 AND s.number_digest = $2 AND s.at > $3 AND s.delivery_id <> $4
+        AND d.provider IS NOT NULL ORDER BY s.at DESC, s.delivery_id DESC LIMIT 1";
+    DELIVERIES_OF_CHALLENGE = "SELECT d.id, d.channel, d.useful_until, d.outcome, d.settled_at, d.provider, d.message_id,
+        d.dispatches, d.receipts, f.id, f.kind
+        FROM delivery AS d JOIN factor AS f ON f.id = d.factor_id AND f.environment_id = d.environment_id
+        WHERE d.challenge_id = $1 AND d.environment_id = $2 ORDER BY d.id LIMIT 10";
+    // What providers report comes without an environment: it is about a message by our id for it, or by theirs.
+    DELIVERY_REPORTED = "SELECT id, environment_id, provider, receipts FROM delivery WHERE id = $1",
+        Sharing::rows(Subject::Delivery, Params(1), "FOR UPDATE");
+    MESSAGE_REPORTED = "SELECT id FROM delivery WHERE provider = $1 AND message_id = $2 ORDER BY id DESC LIMIT 1";
+    NOTE_RECEIPT = "UPDATE delivery SET receipts = $3, provider = $4, message_id = COALESCE(message_id, $5)
+        WHERE id = $1 AND environment_id = $2";
     ABANDONED_DELIVERIES = "SELECT id, environment_id, factor_id, challenge_id FROM delivery
         WHERE state = 'dispatching' AND lease_until <= $1 ORDER BY id LIMIT $2";
     OLDEST_UNSETTLED_DELIVERY = "SELECT id FROM delivery WHERE state <> 'settled' ORDER BY id LIMIT 1";
@@ -236,7 +259,8 @@ catalogue! {
     GUARDS_AFTER = "SELECT factor_id FROM factor_guard WHERE factor_id > $1 ORDER BY factor_id LIMIT $2";
     RAISE_LAST_STEPS = "UPDATE factor_guard SET open_challenges = $4,
         last_step = CASE WHEN last_step > $3 THEN last_step ELSE $3 END WHERE factor_id > $1 AND factor_id <= $2";
-    CANCEL_DELIVERIES = "UPDATE delivery SET state = 'settled', outcome = $1, lease_until = NULL, sealed = NULL
+    CANCEL_DELIVERIES = "UPDATE delivery SET state = 'settled', outcome = $1, lease_until = NULL, sealed = NULL,
+        settled_at = $2
         WHERE state <> 'settled'";
 
     // The dev environment's reset.

@@ -9,6 +9,7 @@ pub mod enroll_factor;
 pub mod environments;
 pub mod erase_environment;
 pub mod hold_delivery;
+pub mod note_receipt;
 pub mod open_challenge;
 pub mod purge;
 pub mod replay_floor;
@@ -30,11 +31,13 @@ use domain::{
     factor::{FactorKind, Guard},
     id::{ChallengeId, FactorId},
     open_challenges::OpenChallenges,
+    receipt::Receipts,
     time::Timestamp,
     user_budget::UserBudget,
     user_id::UserId,
+    wrong_attempts::WrongAttempts,
 };
-use secrets::{Binding, Code};
+use secrets::{Binding, Code, SecretText};
 use zeroize::Zeroizing;
 
 /// Where a factor's sealed value belongs.
@@ -71,9 +74,10 @@ pub(crate) fn owed_text(code: &Code, body: &str) -> Zeroizing<String> {
 }
 
 /// Reads that again.
-pub(crate) fn code_and_body(plain: &[u8]) -> Result<(Code, String), Failure> {
+pub(crate) fn code_and_body(plain: &[u8]) -> Result<(Code, SecretText), Failure> {
     let parts = std::str::from_utf8(plain).ok().and_then(|text| text.split_at_checked(6));
-    let read = parts.and_then(|(code, body)| Some((Code::parse_exact(code)?, body.to_owned())));
+    let read =
+        parts.and_then(|(code, body)| Some((Code::parse_exact(code)?, SecretText::new(body.to_owned()))));
     read.ok_or_else(|| Failure::internal("a sealed message is not a code and a text"))
 }
 
@@ -106,6 +110,19 @@ pub(crate) fn guard_of(
         open: OpenChallenges::from_bytes(open)
             .ok_or_else(|| Failure::internal("a factor's list of open challenges is unreadable"))?,
     })
+}
+
+/// A challenge's wrong attempts as read.
+pub(crate) fn wrong_attempts_of(bytes: Option<&[u8]>) -> Result<WrongAttempts, Failure> {
+    bytes
+        .map_or(Some(WrongAttempts::default()), WrongAttempts::from_bytes)
+        .ok_or_else(|| Failure::internal("a challenge's wrong attempts are unreadable"))
+}
+
+/// What a provider reported of a message, as read.
+pub(crate) fn receipts_of(text: Option<&str>) -> Result<Receipts, Failure> {
+    text.map_or(Some(Receipts::default()), Receipts::from_text)
+        .ok_or_else(|| Failure::internal("a message's receipts are unreadable"))
 }
 
 /// A user id as read.

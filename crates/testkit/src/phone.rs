@@ -3,6 +3,7 @@
 use app::{App, Dispatcher};
 use domain::{
     delivery::DispatchOutcome,
+    dispatch::Dispatches,
     id::DeliveryId,
     time::{Clock, Timestamp},
 };
@@ -67,11 +68,21 @@ async fn deliver(app: App, now: Timestamp, id: DeliveryId, outcome: DispatchOutc
     let delivery = app.store().step(claim).await.expect("claims").pop()?;
     let message = Message {
         to: delivery.to.reveal().to_owned(),
-        body: delivery.body.clone(),
+        body: delivery.body.reveal().to_owned(),
         code: delivery.code.reveal().to_owned(),
     };
     let (environment, to, ring) = (delivery.environment, delivery.to, app.ring());
-    let settle = SettleDelivery { now, environment, delivery: id, to, outcome, ring };
+    let settle = SettleDelivery {
+        now,
+        environment,
+        delivery: id,
+        to,
+        outcome,
+        provider: Some("phone".into()),
+        message_id: None,
+        dispatches: Dispatches::default(),
+        ring,
+    };
     app.store().step(settle).await.expect("settles");
     (outcome == DispatchOutcome::Accepted).then_some(message)
 }

@@ -29,6 +29,23 @@ fn challenge() -> Value {
     })
 }
 
+fn timeline() -> Value {
+    let line = |at: &str, event: &str, text: &str| json!({ "at": at, "event": event, "text": text });
+    json!({
+        "object": "challenge_timeline", "id": CHALLENGE, "created_at": ASKED,
+        "expires_at": "2026-11-27T10:26:02.840Z", "authentication_factor_id": FACTOR, "type": "totp",
+        "state": "open", "attempts_used": 1, "deliveries": [],
+        "timeline": [
+            line(ASKED, "opened", "the challenge was opened"),
+            line(
+                "2026-11-27T10:16:20.415Z",
+                "wrong_code",
+                "wrong code: its step was 70 s old: typed late, or the phone's clock is slow",
+            ),
+        ],
+    })
+}
+
 /// What a request looks like, by its schema.
 pub(super) fn request(schema: &str) -> Value {
     match schema {
@@ -60,6 +77,7 @@ pub(super) fn answer(operation: &str) -> Value {
             json!({ "object": "list", "data": [factor(false)], "list_metadata": list_metadata })
         }
         "challengeFactor" | "challengeFactorLegacy" => challenge(),
+        "getChallengeTimeline" => timeline(),
         _ => json!({ "challenge": challenge(), "valid": true }),
     }
 }

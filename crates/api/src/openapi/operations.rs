@@ -157,6 +157,20 @@ pub(super) fn operation(endpoint: Endpoint) -> Operation {
             own: &[],
             ..ENROLL
         },
+        Endpoint::FindChallenge => Operation {
+            id: "getChallengeTimeline",
+            tag: "Challenges",
+            summary: "See what happened to a challenge",
+            description: "Reads a challenge with its messages and everything that happened, each with a reason in plain \
+                words: for whoever helps a user. It holds no code, no secret and no phone number. It is there for a day \
+                after the challenge's end.",
+            request: None,
+            status: 200,
+            outcome: "The challenge, its messages and its timeline.",
+            answer: Some("ChallengeTimeline"),
+            own: &[NOT_FOUND],
+            ..OPEN
+        },
         Endpoint::OpenChallengeLegacy => Operation {
             id: "challengeFactorLegacy",
             summary: "Challenge a factor (old form)",

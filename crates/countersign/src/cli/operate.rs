@@ -209,6 +209,24 @@ pub(crate) enum FactorCommand {
     },
 }
 
+/// `challenge`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChallengeCommand {
+    /// Show a challenge, its messages and everything that happened, with reasons in plain words. Never a code
+    #[command(
+        after_help = "Example:\n  countersign challenge show auth_challenge_01M8E82GGRN8R2S6W9Z1D3F7H0 --environment shop"
+    )]
+    Show {
+        /// Its id
+        id: String,
+        /// Name or id of the environment; needed if there are several
+        #[arg(long, short, value_name = "NAME")]
+        environment: Option<String>,
+        #[command(flatten)]
+        at: Where,
+    },
+}
+
 /// `events`
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {

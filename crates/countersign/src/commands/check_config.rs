@@ -12,6 +12,7 @@ pub(super) fn run(file: &Path, database: Option<&str>) -> anyhow::Result<()> {
         TlsReloader::load(files.clone()).or_else(|e| crate::usage::wrong(format!("tls: {e}")))?;
     }
     config.providers.routing()?;
+    config.providers.receivers()?;
     say(&config.explain());
     for name in config.unknown_variables() {
         say(&format!("ignored: {name} is not a variable of countersign"));

@@ -19,7 +19,7 @@ use domain::{
 };
 use edge::Limits;
 use secrets::{ApiKeyText, SystemEntropy};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The environment that dev mode works in.
 pub(super) const ENVIRONMENT: &str = "default";
@@ -77,6 +77,7 @@ pub(super) async fn run(args: Dev) -> anyhow::Result<()> {
         limits: Limits::default(),
         traces: None,
         guard: Guards::default(),
+        receivers: BTreeMap::new(),
         dropped_lines: Some(std::sync::Arc::clone(&logs.lines)),
     };
     let welcome = |address| Welcome {

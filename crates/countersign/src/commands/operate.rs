@@ -2,7 +2,8 @@
 
 use crate::{
     cli::{
-        ApiKeyCommand, EnvironmentCommand, EventsCommand, FactorCommand, KeysCommand, SettingsCommand, Where,
+        ApiKeyCommand, ChallengeCommand, EnvironmentCommand, EventsCommand, FactorCommand, KeysCommand,
+        SettingsCommand, Where,
     },
     config::Config,
     control,
@@ -132,6 +133,27 @@ pub(super) async fn factor(command: FactorCommand) -> anyhow::Result<()> {
             ask_and_show(at, Request::DeleteFactor { environment, factor: id, reason }, &["name", "id"]).await
         }
     }
+}
+
+/// `challenge`
+pub(super) async fn challenge(command: ChallengeCommand) -> anyhow::Result<()> {
+    let ChallengeCommand::Show { id, environment, at } = command;
+    let mut shown = ask(&at, Request::ShowChallenge { environment, challenge: id }).await?;
+    if at.json {
+        show(&shown, true, &[], "");
+        return Ok(());
+    }
+    let mut taken =
+        |name: &str| shown.as_object_mut().and_then(|fields| fields.remove(name)).unwrap_or_default();
+    let (deliveries, timeline) = (taken("deliveries"), taken("timeline"));
+    show(&shown, false, &["id", "state", "type"], "");
+    if deliveries.as_array().is_some_and(|all| !all.is_empty()) {
+        say("");
+        show(&deliveries, false, &["id", "channel", "state", "provider", "message_id"], "");
+    }
+    say("");
+    show(&timeline, false, &["at", "event", "text"], "");
+    Ok(())
 }
 
 /// `events`

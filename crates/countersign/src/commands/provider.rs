@@ -9,7 +9,7 @@ use domain::{
     phone::{PhoneNumber, Prefix},
     time::Timestamp,
 };
-use secrets::{Code, Entropy as _, SystemEntropy};
+use secrets::{Code, Entropy as _, SecretText, SystemEntropy};
 use serde_json::json;
 use std::{path::Path, time::Duration};
 
@@ -32,6 +32,7 @@ fn list(config: &Path, as_json: bool) -> anyhow::Result<()> {
             json!({
                 "name": p.name, "kind": p.kind.word(), "concurrency": p.concurrency,
                 "timeout_ms": u64::try_from(p.timeout.as_millis()).unwrap_or(u64::MAX),
+                "callback_url": p.callback_url(),
             })
         });
         let routes = providers.routes.iter().map(|route| {
@@ -44,7 +45,8 @@ fn list(config: &Path, as_json: bool) -> anyhow::Result<()> {
     }
     for one in &providers.all {
         let (kind, wait) = (one.kind.word(), one.timeout.as_millis());
-        say(&format!("{:<24}{kind:<10}{} at once, {wait} ms", one.name, one.concurrency));
+        let receipts = one.callback_url().map_or_else(String::new, |url| format!(", receipts at {url}"));
+        say(&format!("{:<24}{kind:<10}{} at once, {wait} ms{receipts}", one.name, one.concurrency));
     }
     let (names, routes) = providers.explain();
     say(&if providers.all.is_empty() { names } else { format!("text messages: {routes}") });
@@ -93,8 +95,9 @@ async fn send_test(config: &Path, name: &str, to: &str) -> anyhow::Result<()> {
         useful_until: Timestamp::from_millis(0),
         channel: Channel::Sms,
         to,
-        body: format!("Test message of Countersign. {} opens nothing.", code.reveal()),
+        body: SecretText::new(format!("Test message of Countersign. {} opens nothing.", code.reveal())),
         code,
+        last_provider: None,
     };
     match sender.send(&delivery, USEFUL).await {
         Sent::Accepted(message) => {

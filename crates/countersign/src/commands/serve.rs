@@ -21,6 +21,7 @@ pub(super) async fn run(file: PathBuf, database: Option<String>) -> anyhow::Resu
         tracing::warn!(name, "this variable is not one of ours and is ignored");
     }
     let routing = config.providers.routing()?;
+    let receivers = config.providers.receivers()?;
     let folder = house::lock(&config.data)?;
     let masters = Arc::new(Masters::new(master, None));
     let house =
@@ -36,6 +37,7 @@ pub(super) async fn run(file: PathBuf, database: Option<String>) -> anyhow::Resu
         limits: config.limits,
         traces: config.traces,
         guard: config.guard.guards,
+        receivers,
         dropped_lines: Some(std::sync::Arc::clone(&logs.lines)),
     };
     let announce = |address| tracing::info!(%address, "serving");

@@ -14,6 +14,7 @@ pub(super) struct FileConfig {
     pub(super) database: Option<String>,
     pub(super) master_key_file: Option<PathBuf>,
     pub(super) metrics_listen: Option<SocketAddr>,
+    pub(super) public_url: Option<String>,
     #[serde(default)]
     pub(super) tls: TlsTable,
     #[serde(default)]
@@ -52,6 +53,9 @@ pub(super) struct ProviderTable {
     pub(super) body: Option<String>,
     pub(super) answer: Option<AnswerTable>,
     pub(super) message_id: Option<String>,
+    pub(super) callback_secret_file: Option<PathBuf>,
+    pub(super) callback_secret_env: Option<String>,
+    pub(super) receipt: Option<ReceiptTable>,
 }
 
 /// `answer` of a provider of kind `http`.
@@ -64,6 +68,35 @@ pub(super) struct AnswerTable {
     pub(super) not_sent: Vec<String>,
     #[serde(default)]
     pub(super) rejected_number: Vec<String>,
+}
+
+/// `receipt` of a provider of kind `http`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReceiptTable {
+    pub(super) header: String,
+    #[serde(default)]
+    pub(super) prefix: String,
+    pub(super) coding: Option<CodingWord>,
+    pub(super) reference: Option<String>,
+    pub(super) id: Option<String>,
+    pub(super) status: String,
+    #[serde(default)]
+    pub(super) accepted: Vec<String>,
+    #[serde(default)]
+    pub(super) sent: Vec<String>,
+    #[serde(default)]
+    pub(super) delivered: Vec<String>,
+    #[serde(default)]
+    pub(super) undelivered: Vec<String>,
+}
+
+/// How a signature is written.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum CodingWord {
+    Hex,
+    Base64,
 }
 
 /// `[routing]`

@@ -1,10 +1,10 @@
 //! `[[providers]]` and `[routing]`: who sends text messages, and in which order they are asked.
 
-use super::file::{AnswerTable, ProviderTable, RoutingTable};
-use crate::providers::{Account, Kind, Provider, Providers, Route, Secret};
-use delivery::{Patience, Routing, generic::Rule, twilio};
+use super::file::{AnswerTable, CodingWord, ProviderTable, ReceiptTable, RoutingTable};
+use crate::providers::{Account, Kind, Provider, Providers, Receipts, Route, Secret};
+use delivery::{Patience, Routing, generic::Rule, receipts, twilio};
 use domain::phone::Prefix;
-use std::{ops::RangeInclusive, time::Duration};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 const CONCURRENCY: (usize, RangeInclusive<usize>) = (16, 1..=1_000);
 const TIMEOUT_MS: (u64, RangeInclusive<u64>) = (10_000, 500..=25_000);
@@ -16,7 +16,11 @@ const ANY: &str = "default";
 ///
 /// # Errors
 /// The key that is wrong, and what it must be.
-pub(super) fn providers(tables: Vec<ProviderTable>, routing: RoutingTable) -> Result<Providers, String> {
+pub(super) fn providers(
+    tables: Vec<ProviderTable>,
+    routing: RoutingTable,
+    public_url: Option<String>,
+) -> Result<Providers, String> {
     let mut all: Vec<Provider> = Vec::new();
     for table in tables {
         let name = table.name.clone();
@@ -29,7 +33,10 @@ pub(super) fn providers(tables: Vec<ProviderTable>, routing: RoutingTable) -> Re
         if all.iter().any(|other| other.name == name) {
             return Err(format!("`providers`: there are two with the name {name}"));
         }
-        all.push(provider(table).map_err(|problem| format!("provider {name}: {problem}"))?);
+        all.push(
+            provider(table, public_url.as_deref())
+                .map_err(|problem| format!("provider {name}: {problem}"))?,
+        );
     }
     let patience = Patience {
         failures: within("aside_after", routing.aside_after, Patience::default().failures, 1..=1_000)?,
@@ -67,7 +74,7 @@ pub(super) fn providers(tables: Vec<ProviderTable>, routing: RoutingTable) -> Re
             idle.name
         ));
     }
-    Ok(Providers { all, routes, patience, retry: Duration::from_secs(retry) })
+    Ok(Providers { all, routes, patience, retry: Duration::from_secs(retry), public_url })
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(
@@ -88,11 +95,11 @@ fn keys_of(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Twilio => &["endpoint", "account", "key", "from", "messaging_service"],
         Kind::Vonage => &["endpoint", "key", "from"],
-        Kind::Http => &["method", "url", "headers", "body", "key", "from", "answer", "message_id"],
+        Kind::Http => &["method", "url", "headers", "body", "key", "from", "answer", "message_id", "receipt"],
     }
 }
 
-fn provider(table: ProviderTable) -> Result<Provider, String> {
+fn provider(table: ProviderTable, public_url: Option<&str>) -> Result<Provider, String> {
     let kind = table.kind;
     let given = [
         ("endpoint", table.endpoint.is_some()),
@@ -106,18 +113,18 @@ fn provider(table: ProviderTable) -> Result<Provider, String> {
         ("body", table.body.is_some()),
         ("answer", table.answer.is_some()),
         ("message_id", table.message_id.is_some()),
+        ("receipt", table.receipt.is_some()),
     ];
     let keys = keys_of(kind);
     if let Some((key, _)) = given.into_iter().find(|(key, given)| *given && !keys.contains(key)) {
         let keys = keys.join("`, `");
         return Err(format!("`{key}` is no key of kind {}; its own are `{keys}`", kind.word()));
     }
-    let secret = match (table.secret_file, table.secret_env) {
-        (Some(file), None) => Some(Secret::File(file)),
-        (None, Some(name)) => Some(Secret::Variable(name)),
-        (None, None) => None,
-        (Some(_), Some(_)) => return Err("has both `secret_file` and `secret_env`; one is enough".into()),
-    };
+    let secret = secret("secret", table.secret_file, table.secret_env)?;
+    let callback_secret =
+        self::secret("callback_secret", table.callback_secret_file, table.callback_secret_env)?;
+    let receipts =
+        receipts(kind, callback_secret, secret.as_ref(), table.key.is_some(), table.receipt, public_url)?;
     if secret.is_none() && kind != Kind::Http {
         return Err("`secret_file` or `secret_env` is missing".into());
     }
@@ -138,7 +145,7 @@ fn provider(table: ProviderTable) -> Result<Provider, String> {
             key: needs("key", table.key)?,
             from: needs("from", table.from)?,
         },
-        Kind::Http => Account::Http(delivery::generic::Options {
+        Kind::Http => Account::Http(Box::new(delivery::generic::Options {
             method: table.method,
             url: needs("url", table.url)?,
             headers: table.headers.into_iter().collect(),
@@ -148,7 +155,8 @@ fn provider(table: ProviderTable) -> Result<Provider, String> {
             from: table.from,
             answer: table.answer.map(rule),
             message_id: table.message_id,
-        }),
+            callback: None,
+        })),
     };
     let timeout = within("timeout_ms", table.timeout_ms, TIMEOUT_MS.0, TIMEOUT_MS.1)?;
     Ok(Provider {
@@ -159,7 +167,74 @@ fn provider(table: ProviderTable) -> Result<Provider, String> {
         concurrency: within("concurrency", table.concurrency, CONCURRENCY.0, CONCURRENCY.1)?,
         timeout: Duration::from_millis(timeout),
         ca_file: table.ca_file,
+        receipts,
     })
+}
+
+/// Where a secret is, if it is named.
+fn secret(key: &str, file: Option<PathBuf>, variable: Option<String>) -> Result<Option<Secret>, String> {
+    match (file, variable) {
+        (Some(file), None) => Ok(Some(Secret::File(file))),
+        (None, Some(name)) => Ok(Some(Secret::Variable(name))),
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(format!("has both `{key}_file` and `{key}_env`; one is enough")),
+    }
+}
+
+/// What is needed to be called back. Twilio signs with the account's auth token, which is the secret itself unless that
+/// belongs to an API key.
+fn receipts(
+    kind: Kind,
+    given: Option<Secret>,
+    own: Option<&Secret>,
+    has_key: bool,
+    table: Option<ReceiptTable>,
+    public_url: Option<&str>,
+) -> Result<Option<Receipts>, String> {
+    let wanted = given.is_some() || table.is_some();
+    let Some(public_url) = public_url else {
+        return if wanted {
+            Err("receipts need `public_url`, at the top of the file".into())
+        } else {
+            Ok(None)
+        };
+    };
+    let public_url = public_url.to_owned();
+    let rule = match (kind, table) {
+        (Kind::Http, None) if given.is_some() => return Err("`receipt` is missing".into()),
+        (Kind::Http, Some(_)) if given.is_none() => {
+            return Err("`callback_secret_file` or `callback_secret_env` is missing beside `receipt`".into());
+        }
+        (_, table) => table.map(receipt_rule),
+    };
+    if let Some(rule) = &rule {
+        rule.soundness()?;
+    }
+    let secret = match kind {
+        Kind::Twilio if !has_key => given.or_else(|| own.cloned()),
+        _ => given,
+    };
+    Ok(secret.map(|secret| Receipts { public_url, secret, rule }))
+}
+
+fn receipt_rule(table: ReceiptTable) -> receipts::Rule {
+    let ReceiptTable {
+        header,
+        prefix,
+        coding,
+        reference,
+        id,
+        status,
+        accepted,
+        sent,
+        delivered,
+        undelivered,
+    } = table;
+    let coding = match coding {
+        Some(CodingWord::Base64) => receipts::Coding::Base64,
+        Some(CodingWord::Hex) | None => receipts::Coding::Hex,
+    };
+    receipts::Rule { header, prefix, coding, reference, id, status, accepted, sent, delivered, undelivered }
 }
 
 fn rule(table: AnswerTable) -> Rule {

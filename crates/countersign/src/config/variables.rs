@@ -44,6 +44,7 @@ pub(super) fn overlay(file: &mut FileConfig, name: &str, value: &str) -> Result<
         "COUNTERSIGN_LISTEN" => read(&mut file.listen, value, ADDRESS),
         "COUNTERSIGN_DATA" => read(&mut file.data, value, PATH),
         "COUNTERSIGN_DATABASE" => read(&mut file.database, value, "a URL"),
+        "COUNTERSIGN_PUBLIC_URL" => read(&mut file.public_url, value, URL),
         "COUNTERSIGN_METRICS_LISTEN" => read(&mut file.metrics_listen, value, ADDRESS),
         "COUNTERSIGN_TLS_CERTIFICATE" => read(&mut tls.certificate, value, PATH),
         "COUNTERSIGN_TLS_KEY" => read(&mut tls.key, value, PATH),

@@ -12,11 +12,16 @@ use std::time::Duration;
 /// Seconds, for a provider's answer.
 const ANSWER: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
+/// Seconds, for a message to arrive.
+const ARRIVAL: [f64; 10] = [1.0, 2.0, 4.0, 7.0, 10.0, 15.0, 30.0, 60.0, 180.0, 600.0];
+
 /// What is counted of them. Providers are few: those of the configuration.
 pub(crate) struct Deliveries {
     settled: Family<Labels, Counter>,
     dispatches: Family<Labels, Counter>,
     took: Family<Labels, Histogram>,
+    receipts: Family<Labels, Counter>,
+    delivered: Family<Labels, Histogram>,
 }
 
 impl Deliveries {
@@ -29,7 +34,27 @@ impl Deliveries {
         let took: Family<Labels, Histogram> = Family::new_with_constructor(make);
         let help = "How long a provider took for its answer";
         registry.register_with_unit("dispatch_duration", help, Unit::Seconds, took.clone());
-        Self { settled, dispatches, took }
+        let receipts = Family::default();
+        registry.register("receipts", "Calls of providers, by what came of them", receipts.clone());
+        let make: fn() -> Histogram = || Histogram::new(ARRIVAL);
+        let delivered: Family<Labels, Histogram> = Family::new_with_constructor(make);
+        let help = "From the opening of a challenge to the report that its message has arrived";
+        registry.register_with_unit("delivered", help, Unit::Seconds, delivered.clone());
+        Self { settled, dispatches, took, receipts, delivered }
+    }
+}
+
+impl Deliveries {
+    /// A provider has called, and this came of it. Without a name it is none of ours.
+    pub(crate) fn receipt(&self, provider: &str, what: &'static str) {
+        let labels = vec![("provider", provider.to_owned()), ("outcome", what.to_owned())];
+        self.receipts.get_or_create(&labels).inc();
+    }
+
+    /// A message has arrived, as its provider says for the first time.
+    pub(crate) fn delivered(&self, provider: &str, after: Duration) {
+        let labels = vec![("provider", provider.to_owned())];
+        self.delivered.get_or_create(&labels).observe(after.as_secs_f64());
     }
 }
 

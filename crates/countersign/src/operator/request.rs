@@ -16,6 +16,7 @@ pub(crate) enum Request {
     GetSetting { environment: Option<String>, name: String },
     SetSetting { environment: Option<String>, name: String, value: Option<String> },
     ShowFactor { environment: Option<String>, factor: String },
+    ShowChallenge { environment: Option<String>, challenge: String },
     ListFactors { environment: Option<String>, user: String },
     ResetFactor { environment: Option<String>, factor: String, user_too: bool, reason: String },
     DeleteFactor { environment: Option<String>, factor: String, reason: String },

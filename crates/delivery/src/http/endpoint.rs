@@ -79,6 +79,16 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+/// Checks the URL under which the world reaches us, and takes the slash off its end. What is called back there is signed
+/// and holds no secret, but says to whom we send, so it has to be https too.
+///
+/// # Errors
+/// What it must be.
+pub fn public_url(text: &str) -> Result<String, String> {
+    Endpoint::parse(text)?;
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

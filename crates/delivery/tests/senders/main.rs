@@ -33,8 +33,9 @@ fn saying(number: &str, body: &str) -> Delivery {
         useful_until: Timestamp::from_millis(600_000),
         channel: Channel::Sms,
         to: PhoneNumber::from_e164_trusted(number.into()).unwrap(),
-        body: body.into(),
+        body: secrets::SecretText::new(body.into()),
         code: secrets::Code::parse_exact("042042").unwrap(),
+        last_provider: None,
     }
 }
 

@@ -49,7 +49,7 @@ fn answer(request: &Request) -> Reply {
     }
     let form = request.form();
     let field = |name: &str| form.get(name).map(String::as_str);
-    let known = ["To", "From", "MessagingServiceSid", "Body", "ValidityPeriod"];
+    let known = ["To", "From", "MessagingServiceSid", "Body", "ValidityPeriod", "StatusCallback"];
     assert!(form.keys().all(|name| known.contains(&name.as_str())), "{form:?}");
     let code = match (field("To"), field("From"), field("MessagingServiceSid"), field("Body")) {
         (None, ..) => Some(21604),
@@ -89,6 +89,7 @@ fn sender(url: &str, key: Option<&str>, from: From) -> Twilio {
         key: key.map(str::to_owned),
         secret: Credential::new(SECRET).unwrap(),
         from,
+        callback: Some("https://auth.example.com/countersign/callbacks/tw".into()),
     };
     Twilio::new(options, Duration::from_secs(20), None).unwrap()
 }

@@ -29,7 +29,18 @@ fn answer(request: &Request) -> Reply {
     assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/sms/json"));
     assert_eq!(request.header("content-type"), "application/x-www-form-urlencoded");
     let form = request.form();
-    let known = ["api_key", "api_secret", "from", "to", "text", "type", "ttl"];
+    let known = [
+        "api_key",
+        "api_secret",
+        "from",
+        "to",
+        "text",
+        "type",
+        "ttl",
+        "callback",
+        "client-ref",
+        "status-report-req",
+    ];
     assert!(form.keys().all(|name| known.contains(&name.as_str())), "{form:?}");
     if ["api_key", "api_secret", "from", "to", "text"].iter().any(|name| !form.contains_key(*name)) {
         return refused(2);
@@ -57,6 +68,7 @@ fn sender(url: &str, secret: &str) -> Vonage {
         key: KEY.into(),
         secret: Credential::new(secret).unwrap(),
         from: "Example & Co".into(),
+        callback: Some("https://auth.example.com/countersign/callbacks/vo".into()),
     };
     Vonage::new(options, Duration::from_secs(20), None).unwrap()
 }

@@ -46,8 +46,13 @@ fn wrong_at(step: u64) -> Submitted {
 
 /// A challenge that is fresh at noon, and a guard that lists it.
 fn fresh(n: u8) -> (Challenge, Guard) {
-    let challenge =
-        Challenge { id: id(n), expires_at: noon().plus_seconds(600), attempts_used: 0, verified_at: None };
+    let challenge = Challenge {
+        id: id(n),
+        expires_at: noon().plus_seconds(600),
+        attempts_used: 0,
+        verified_at: None,
+        wrong: WrongAttempts::default(),
+    };
     let mut guard = Guard::default();
     guard.open.admit(challenge.id, challenge.expires_at, noon());
     (challenge, guard)

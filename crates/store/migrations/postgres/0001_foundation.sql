@@ -64,6 +64,7 @@ CREATE TABLE factor_guard (
 ) WITH (fillfactor = 70);
 
 -- No index but the key: a factor lists its own open challenges, and old rows are found by their ids.
+-- wrong_attempts: when and why, never a code.
 CREATE TABLE challenge (
   id             BYTEA NOT NULL PRIMARY KEY,
   environment_id BYTEA NOT NULL,
@@ -71,7 +72,8 @@ CREATE TABLE challenge (
   expires_at     BIGINT NOT NULL,
   attempts_used  BIGINT NOT NULL DEFAULT 0 CHECK (attempts_used BETWEEN 0 AND 5),
   verified_at    BIGINT,
-  code_digest    BYTEA
+  code_digest    BYTEA,
+  wrong_attempts BYTEA
 ) WITH (fillfactor = 80);
 
 -- Wrong attempts of the last 24 hours over all factors of a user; a row exists for every user with a factor, so that
@@ -84,6 +86,8 @@ CREATE TABLE user_budget (
 ) WITH (fillfactor = 70);
 
 -- The outbox. sealed: the text with its code, erased with the outcome. The number is read from the factor.
+-- provider, message_id: who took it, or may have, and under which id. dispatches: the tries. receipts: what was reported
+-- since.
 CREATE TABLE delivery (
   id             BYTEA NOT NULL PRIMARY KEY,
   environment_id BYTEA NOT NULL,
@@ -94,9 +98,16 @@ CREATE TABLE delivery (
   state          TEXT NOT NULL CHECK (state IN ('owed', 'dispatching', 'settled')),
   lease_until    BIGINT,
   outcome        TEXT,
+  settled_at     BIGINT,
+  provider       TEXT,
+  message_id     TEXT,
+  dispatches     TEXT,
+  receipts       TEXT,
   sealed         BYTEA
 );
 CREATE INDEX delivery_unsettled ON delivery (id) WHERE state <> 'settled';
+CREATE INDEX delivery_by_challenge ON delivery (challenge_id);
+CREATE INDEX delivery_by_message ON delivery (provider, message_id) WHERE message_id IS NOT NULL;
 
 -- What the limits on messages count.
 CREATE TABLE sms_send (

@@ -63,6 +63,7 @@ CREATE TABLE factor_guard (
 ) STRICT, WITHOUT ROWID;
 
 -- No index but the key: a factor lists its own open challenges, and old rows are found by their ids.
+-- wrong_attempts: when and why, never a code.
 CREATE TABLE challenge (
   id             BLOB NOT NULL PRIMARY KEY,
   environment_id BLOB NOT NULL,
@@ -70,7 +71,8 @@ CREATE TABLE challenge (
   expires_at     INTEGER NOT NULL,
   attempts_used  INTEGER NOT NULL DEFAULT 0 CHECK (attempts_used BETWEEN 0 AND 5),
   verified_at    INTEGER,
-  code_digest    BLOB
+  code_digest    BLOB,
+  wrong_attempts BLOB
 ) STRICT, WITHOUT ROWID;
 
 -- Wrong attempts of the last 24 hours over all factors of a user; a row exists for every user with a factor, so that
@@ -83,6 +85,8 @@ CREATE TABLE user_budget (
 ) STRICT, WITHOUT ROWID;
 
 -- The outbox. sealed: the text with its code, erased with the outcome. The number is read from the factor.
+-- provider, message_id: who took it, or may have, and under which id. dispatches: the tries. receipts: what was reported
+-- since.
 CREATE TABLE delivery (
   id             BLOB NOT NULL PRIMARY KEY,
   environment_id BLOB NOT NULL,
@@ -93,9 +97,16 @@ CREATE TABLE delivery (
   state          TEXT NOT NULL CHECK (state IN ('owed', 'dispatching', 'settled')),
   lease_until    INTEGER,
   outcome        TEXT,
+  settled_at     INTEGER,
+  provider       TEXT,
+  message_id     TEXT,
+  dispatches     TEXT,
+  receipts       TEXT,
   sealed         BLOB
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_unsettled ON delivery (id) WHERE state <> 'settled';
+CREATE INDEX delivery_by_challenge ON delivery (challenge_id);
+CREATE INDEX delivery_by_message ON delivery (provider, message_id) WHERE message_id IS NOT NULL;
 
 -- What the limits on messages count.
 CREATE TABLE sms_send (

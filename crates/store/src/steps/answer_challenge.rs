@@ -3,7 +3,7 @@
 use super::{
     at, event_of_factor, factor_binding, guard_of, kind_of, maybe_at, on_challenge,
     open_challenge::{number_digest, number_of},
-    step_param, user_budget, user_of,
+    step_param, user_budget, user_of, wrong_attempts_of,
 };
 use crate::{
     Failure, Step, Tx,
@@ -69,6 +69,7 @@ type Row = (
     u32,
     Option<i64>,
     Option<[u8; 32]>,
+    Option<Vec<u8>>,
     Option<String>,
     String,
     Option<Vec<u8>>,
@@ -100,6 +101,7 @@ impl Step for AnswerChallenge {
             attempts_used,
             verified_at,
             digest,
+            wrong_before,
             user,
             kind,
             sealed,
@@ -116,6 +118,7 @@ impl Step for AnswerChallenge {
             expires_at: Timestamp::from_millis(expires_at),
             attempts_used,
             verified_at: verified_at.map(Timestamp::from_millis),
+            wrong: wrong_attempts_of(wrong_before.as_deref())?,
         };
         let guard = guard_of(wrong, locked, last, first, &open)?;
         let user = user_of(user)?;
@@ -187,11 +190,13 @@ impl AnswerChallenge {
         let environment = self.scope.environment();
         let environment = Param::Bytes(environment.bytes());
         let challenge = &answered.challenge;
+        let wrong = challenge.wrong.to_bytes();
         let spent = [
             Param::Bytes(challenge.id.bytes()),
             environment,
             Param::Int(i64::from(challenge.attempts_used)),
             maybe_at(challenge.verified_at),
+            Param::MaybeBytes(wrong.as_deref()),
         ];
         change_one(tx, &SPEND_ATTEMPT, &spent).await?;
         match &answered.verdict {

@@ -1,16 +1,17 @@
 //! Claiming messages that are owed. From the claim on a message may be on its way; whoever finds it claimed and its
 //! lease over knows only that its outcome is unknown.
 
-use super::{at, code_and_body, delivery_binding, factor_binding};
+use super::{at, code_and_body, delivery_binding, factor_binding, open_challenge::number_digest};
 use crate::{
     Failure, Step, Tx,
     columns::Param,
     statements::{
-        ABANDONED_DELIVERIES, CLAIM_DELIVERY, FIND_OWED_DELIVERY, OWED_DELIVERIES, SETTLE_DELIVERY,
+        ABANDONED_DELIVERIES, CLAIM_DELIVERY, FIND_OWED_DELIVERY, LAST_PROVIDER_TO_NUMBER, OWED_DELIVERIES,
+        SETTLE_DELIVERY,
     },
 };
 use domain::{
-    delivery::{Channel, Delivery, DispatchOutcome, LEASE_SECONDS},
+    delivery::{Channel, Delivery, DispatchOutcome, LEASE_SECONDS, RESEND_SECONDS},
     event::{Actor, Event, EventKind},
     id::{ChallengeId, DeliveryId, EnvironmentId, FactorId},
     open_challenges::OpenChallenges,
@@ -70,11 +71,12 @@ impl Step for ClaimDeliveries {
                 // Its factor was deleted, or its challenge has ended or was displaced: of no use to anybody now.
                 Ok(None) => {
                     let [id, environment] = key;
-                    let word = Param::Text(DispatchOutcome::NotSent.word());
-                    tx.exec(&SETTLE_DELIVERY, &[id, environment, word]).await?;
+                    tx.exec(&SETTLE_DELIVERY, &ended(id, environment, DispatchOutcome::NotSent, self.now))
+                        .await?;
                 }
-                Ok(Some(delivery)) => {
+                Ok(Some(mut delivery)) => {
                     let [id, environment] = key;
+                    delivery.last_provider = self.last_provider(tx, &delivery).await?;
                     let lease = at(self.now.plus_seconds(LEASE_SECONDS));
                     if tx.exec(&CLAIM_DELIVERY, &[id, environment, lease]).await? == 1 {
                         claimed.push(delivery);
@@ -86,7 +88,31 @@ impl Step for ClaimDeliveries {
     }
 }
 
+/// The parameters of a settlement of what was not dispatched by us.
+fn ended<'a>(
+    id: Param<'a>,
+    environment: Param<'a>,
+    outcome: DispatchOutcome,
+    now: Timestamp,
+) -> [Param<'a>; 7] {
+    let none = Param::MaybeText(None);
+    [id, environment, Param::Text(outcome.word()), at(now), none, none, none]
+}
+
 impl ClaimDeliveries {
+    /// Who got, or may have got, the last message to the same number, if that was not long ago. Any node may have sent it.
+    async fn last_provider<T: Tx>(&self, tx: &mut T, delivery: &Delivery) -> Result<Option<String>, Failure> {
+        let number = number_digest(&self.ring, delivery.environment, &delivery.to);
+        let params = [
+            Param::Bytes(delivery.environment.bytes()),
+            Param::Bytes(number.as_bytes()),
+            at(self.now.minus_seconds(RESEND_SECONDS)),
+            Param::Bytes(delivery.id.bytes()),
+        ];
+        let last = tx.one::<(String,)>(&LAST_PROVIDER_TO_NUMBER, &params).await?;
+        Ok(last.map(|(provider,)| provider))
+    }
+
     fn readable(&self, row: &Row) -> Result<Option<Delivery>, Failure> {
         let (id, environment, challenge, until, Some(body), Some(factor), Some(number), open) = row else {
             return Ok(None);
@@ -109,6 +135,7 @@ impl ClaimDeliveries {
                 .ok_or_else(|| Failure::internal("a stored phone number is not one"))?,
             body,
             code,
+            last_provider: None,
         }))
     }
 }
@@ -129,15 +156,15 @@ impl Step for SettleAbandoned {
         let mut settled = 0;
         type Row = ([u8; 16], [u8; 16], [u8; 16], [u8; 16]);
         for (id, environment, factor, challenge) in tx.many::<Row>(&ABANDONED_DELIVERIES, &params).await? {
-            let unknown = DispatchOutcome::Unknown.word();
-            let params = [Param::Bytes(&id), Param::Bytes(&environment), Param::Text(unknown)];
+            let unknown = DispatchOutcome::Unknown;
+            let params = ended(Param::Bytes(&id), Param::Bytes(&environment), unknown, self.now);
             if tx.exec(&SETTLE_DELIVERY, &params).await? == 1 {
                 settled += 1;
                 tx.record(Event {
                     at: self.now,
                     environment: Some(EnvironmentId::from_bytes(environment)),
                     actor: Actor::Server,
-                    kind: EventKind::DeliverySettled(unknown),
+                    kind: EventKind::DeliverySettled(unknown.word()),
                     factor: Some(FactorId::from_bytes(factor)),
                     challenge: Some(ChallengeId::from_bytes(challenge)),
                     user: None,

@@ -9,6 +9,7 @@ use crate::{
 };
 use domain::{
     delivery::LEASE_SECONDS,
+    dispatch::Dispatches,
     id::{ChallengeId, DeliveryId, EnvironmentId},
     time::Timestamp,
 };
@@ -21,6 +22,8 @@ pub struct HoldDelivery {
     pub environment: EnvironmentId,
     /// Which one.
     pub delivery: DeliveryId,
+    /// The tries so far: known also if we die in the next one.
+    pub dispatches: Dispatches,
 }
 
 /// What there is to hold.
@@ -49,7 +52,8 @@ impl Step for HoldDelivery {
             return Ok(Held::Useless);
         }
         let lease = at(self.now.plus_seconds(LEASE_SECONDS));
-        tx.exec(&HOLD_DELIVERY, &[id, environment, lease]).await?;
+        let tries = self.dispatches.to_text();
+        tx.exec(&HOLD_DELIVERY, &[id, environment, lease, Param::MaybeText(tries.as_deref())]).await?;
         Ok(Held::Ours)
     }
 }

@@ -1,7 +1,7 @@
 //! The replay floor: what was accepted after a backup was made is not known to a store restored from it, so nothing
 //! of that time may be accepted again.
 
-use super::{step_param, whole_schema_is_known};
+use super::{at, step_param, whole_schema_is_known};
 use crate::{
     Failure, Step, Tx,
     columns::Param,
@@ -68,7 +68,7 @@ impl Step for SealFloor {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<u64, Failure> {
         whole_schema_is_known(tx).await?;
-        let cancelled = tx.exec(&CANCEL_DELIVERIES, &[Param::Text(CANCELLED)]).await?;
+        let cancelled = tx.exec(&CANCEL_DELIVERIES, &[Param::Text(CANCELLED), at(self.now)]).await?;
         tx.record(Event {
             at: self.now,
             environment: None,

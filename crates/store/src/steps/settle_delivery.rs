@@ -1,6 +1,6 @@
 //! Writing how a dispatch ended. When the message surely did not and will not arrive, its challenge goes too (W11).
 
-use super::{guard_of, open_challenge::number_digest};
+use super::{at, guard_of, open_challenge::number_digest};
 use crate::{
     Failure, Step, Tx,
     columns::Param,
@@ -11,6 +11,7 @@ use crate::{
 };
 use domain::{
     delivery::DispatchOutcome,
+    dispatch::Dispatches,
     event::{Actor, Event, EventKind},
     guard::day_of,
     id::{ChallengeId, DeliveryId, EnvironmentId, FactorId},
@@ -31,6 +32,12 @@ pub struct SettleDelivery {
     pub to: PhoneNumber,
     /// How it ended.
     pub outcome: DispatchOutcome,
+    /// Who took it, may have taken it, or refused its number.
+    pub provider: Option<String>,
+    /// Its id there.
+    pub message_id: Option<String>,
+    /// The tries that came to this.
+    pub dispatches: Dispatches,
     /// Digests the number.
     pub ring: KeyRing,
 }
@@ -43,7 +50,17 @@ impl Step for SettleDelivery {
         let environment = Param::Bytes(self.environment.bytes());
         let found = tx.one::<([u8; 16], [u8; 16])>(&FIND_UNSETTLED_DELIVERY, &[id, environment]).await?;
         let Some((challenge, factor)) = found else { return Ok(()) };
-        tx.exec(&SETTLE_DELIVERY, &[id, environment, Param::Text(self.outcome.word())]).await?;
+        let tries = self.dispatches.to_text();
+        let settled = [
+            id,
+            environment,
+            Param::Text(self.outcome.word()),
+            at(self.now),
+            Param::MaybeText(self.provider.as_deref()),
+            Param::MaybeText(self.message_id.as_deref()),
+            Param::MaybeText(tries.as_deref()),
+        ];
+        tx.exec(&SETTLE_DELIVERY, &settled).await?;
         if !self.outcome.keeps_challenge() {
             self.withdraw(tx, ChallengeId::from_bytes(challenge), FactorId::from_bytes(factor)).await?;
         }

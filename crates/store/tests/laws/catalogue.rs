@@ -16,12 +16,17 @@ pub(crate) const TENANT: [&str; 8] = [
 ];
 
 /// Statements that look across environments, and why each may.
-const ACROSS: [(&str, &str); 16] = [
+const ACROSS: [(&str, &str); 18] = [
     ("FACTORS_TO_RESEAL", "rotation walks all rows; what it writes back names the environment it read"),
     ("DELIVERIES_TO_RESEAL", "likewise"),
     ("OWED_DELIVERIES", "the outbox worker serves all environments; a delivery brings its own along"),
     ("FIND_OWED_DELIVERY", "likewise, of one that this node has just opened"),
     ("ABANDONED_DELIVERIES", "likewise"),
+    (
+        "DELIVERY_REPORTED",
+        "a provider serves all environments and knows none; what is written names the one found",
+    ),
+    ("MESSAGE_REPORTED", "likewise, and finds an id only"),
     ("OLDEST_UNSETTLED_DELIVERY", "a figure of the whole server"),
     ("RECALL_ANSWER", "the digest holds the API key, and the step compares the environment"),
     ("LATEST_FACTOR", "the latest time the store has seen, whoever brought it"),

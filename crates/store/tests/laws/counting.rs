@@ -145,6 +145,9 @@ async fn what_surely_was_not_sent_has_cost_nothing_and_what_may_have_been_has() 
             delivery: delivery.id,
             to: delivery.to.clone(),
             outcome,
+            provider: None,
+            message_id: None,
+            dispatches: domain::dispatch::Dispatches::default(),
             ring: house.ring.clone(),
         };
         house.store.step(step).await.unwrap();

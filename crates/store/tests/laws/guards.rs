@@ -38,7 +38,8 @@ async fn i2_an_attempt_is_spent_once_and_none_after_the_right_one() {
     let challenge = house.challenge(factor.id).await;
     let spend = |attempts: i64, verified: Option<i64>| {
         let (id, environment) = (Param::Bytes(challenge.bytes()), Param::Bytes(house.ours.id.bytes()));
-        let params = [id, environment, Param::Int(attempts), Param::MaybeInt(verified)];
+        let params =
+            [id, environment, Param::Int(attempts), Param::MaybeInt(verified), Param::MaybeBytes(None)];
         let house = &house;
         async move { changed(house, &SPEND_ATTEMPT, &params).await }
     };
@@ -56,10 +57,12 @@ async fn i8_a_message_is_claimed_and_settled_once() {
     let delivery = house.try_open(phone, noon()).await.unwrap().1.delivery.unwrap();
     let key = [Param::Bytes(delivery.bytes()), Param::Bytes(house.ours.id.bytes())];
     let with = |last| [key[0], key[1], last];
+    let none = Param::MaybeText(None);
+    let settle = |word| [key[0], key[1], Param::Text(word), Param::Int(1), none, none, none];
     let claim = with(Param::Int(1));
     assert_eq!(changed(&house, &CLAIM_DELIVERY, &claim).await, 1);
     assert_eq!(changed(&house, &CLAIM_DELIVERY, &claim).await, 0);
-    assert_eq!(changed(&house, &SETTLE_DELIVERY, &with(Param::Text("accepted"))).await, 1);
-    assert_eq!(changed(&house, &SETTLE_DELIVERY, &with(Param::Text("not_sent"))).await, 0);
+    assert_eq!(changed(&house, &SETTLE_DELIVERY, &settle("accepted")).await, 1);
+    assert_eq!(changed(&house, &SETTLE_DELIVERY, &settle("not_sent")).await, 0);
     assert_eq!(changed(&house, &CLAIM_DELIVERY, &claim).await, 0);
 }

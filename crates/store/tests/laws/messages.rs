@@ -10,6 +10,7 @@ use crate::store::steps::{
 use crate::store::{Failure, columns::Param};
 use domain::{
     delivery::{Delivery, DispatchOutcome},
+    dispatch::Dispatches,
     id::{ChallengeId, DeliveryId, FactorId},
     refusal::Refusal,
     time::Timestamp,
@@ -21,12 +22,25 @@ async fn claim(house: &House, only: Option<DeliveryId>, now: Timestamp) -> Vec<D
 }
 
 async fn settle(house: &House, delivery: &Delivery, outcome: DispatchOutcome) {
+    settle_by(house, delivery, outcome, "one", noon()).await;
+}
+
+async fn settle_by(
+    house: &House,
+    delivery: &Delivery,
+    outcome: DispatchOutcome,
+    provider: &str,
+    now: Timestamp,
+) {
     let step = SettleDelivery {
-        now: noon(),
+        now,
         environment: delivery.environment,
         delivery: delivery.id,
         to: delivery.to.clone(),
         outcome,
+        provider: outcome.keeps_challenge().then(|| provider.to_owned()),
+        message_id: None,
+        dispatches: Dispatches::default(),
         ring: house.ring.clone(),
     };
     house.store.step(step).await.unwrap();
@@ -125,7 +139,7 @@ async fn i8_a_message_is_claimed_once_by_its_own_node_first() {
     let delivery = &claimed[0];
     assert_eq!(delivery.to, number(1));
     assert_eq!(delivery.challenge, challenge);
-    assert!(delivery.body.contains(delivery.code.reveal()));
+    assert!(delivery.body.reveal().contains(delivery.code.reveal()));
     assert!(claim(&house, opened.delivery, noon()).await.is_empty());
     assert!(claim(&house, None, noon().plus_seconds(300)).await.is_empty(), "claimed is claimed, for ever");
     settle(&house, delivery, DispatchOutcome::Accepted).await;
@@ -226,7 +240,8 @@ async fn a_message_that_does_not_open_keeps_no_other_waiting_and_is_never_sent()
 }
 
 async fn hold(house: &House, delivery: &Delivery, now: Timestamp) -> Held {
-    let step = HoldDelivery { now, environment: delivery.environment, delivery: delivery.id };
+    let dispatches = Dispatches::default();
+    let step = HoldDelivery { now, environment: delivery.environment, delivery: delivery.id, dispatches };
     house.store.step(step).await.unwrap()
 }
 
@@ -262,4 +277,28 @@ async fn i8_a_message_that_waits_is_kept_from_others_until_somebody_has_settled_
     assert_eq!(hold(&house, &delivery, later(110)).await, Held::Lost);
     let (_, delivery) = sent(&house, phone, later(200)).await;
     assert_eq!(hold(&house, &delivery, later(800)).await, Held::Useless, "its ten minutes are over");
+}
+
+#[tokio::test]
+async fn w11_a_resend_knows_who_got_the_last_message_whichever_node_sent_it_and_forgets_after_ten_minutes() {
+    let house = House::new().await;
+    let phones = [house.phone(&number(1)).await, house.phone(&number(1)).await];
+    let (_, first) = sent(&house, phones[0], noon()).await;
+    assert_eq!(first.last_provider, None);
+    // Nobody has it yet, and then nobody took it: nothing to swap.
+    assert_eq!(sent(&house, phones[1], noon()).await.1.last_provider, None);
+    settle_by(&house, &first, DispatchOutcome::NotSent, "one", noon()).await;
+    let (_, second) = sent(&house, phones[0], noon()).await;
+    assert_eq!(second.last_provider, None);
+    settle_by(&house, &second, DispatchOutcome::Unknown, "one", noon()).await;
+    // Another process, another factor with the same number; another number knows nothing of it.
+    let house = house.reopened().await;
+    let later = |seconds| noon().plus_seconds(seconds);
+    let (_, third) = sent(&house, phones[1], later(1)).await;
+    assert_eq!(third.last_provider.as_deref(), Some("one"));
+    let other = house.phone(&number(2)).await;
+    assert_eq!(sent(&house, other, later(1)).await.1.last_provider, None);
+    settle_by(&house, &third, DispatchOutcome::Accepted, "two", later(2)).await;
+    assert_eq!(sent(&house, phones[0], later(600)).await.1.last_provider.as_deref(), Some("two"));
+    assert_eq!(sent(&house, phones[0], later(601)).await.1.last_provider, None);
 }

@@ -9,6 +9,7 @@ mod guards;
 mod messages;
 mod operators;
 mod races;
+mod receipts;
 mod remembered;
 mod rest;
 mod trail;

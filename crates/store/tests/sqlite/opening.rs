@@ -140,6 +140,16 @@ fn one_folder_has_one_process() {
 }
 
 #[tokio::test]
+async fn i8_a_stop_does_not_cut_the_log_which_a_power_cut_could_leave_in_part() {
+    let house = House::new().await;
+    house.totp(Some("ada")).await;
+    let log = house.bench.path().with_extension("db-wal");
+    let before = fs::metadata(&log).unwrap().len();
+    house.store.close();
+    assert_eq!((fs::metadata(&log).unwrap().len(), before > 0), (before, true));
+}
+
+#[tokio::test]
 async fn a_damaged_page_is_found_before_anything_is_served() {
     let house = House::new().await;
     for _ in 0..40 {

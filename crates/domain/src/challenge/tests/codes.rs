@@ -76,6 +76,34 @@ fn f03_a_used_code_stays_used_for_as_long_as_it_fits_the_window_and_after() {
     }
 }
 
+/// Five minutes to either side it is told of which step a wrong code was; beyond that, and of what was used, it is not.
+#[test]
+fn a_wrong_code_of_a_step_near_the_window_says_by_how_much_the_phone_is_off() {
+    let here = noon().step();
+    let (challenge, mut guard) = fresh(1);
+    // Noon lies 15 s into its step.
+    for (step, slow_by) in [
+        (here - 11, None),
+        (here - 10, Some(285)),
+        (here - 2, Some(45)),
+        (here + 2, Some(-45)),
+        (here + 10, Some(-285)),
+        (here + 11, None),
+    ] {
+        let told = totp(&challenge, &guard, &code_of(step), noon()).unwrap();
+        let reason = slow_by.map_or(WrongReason::Mismatch, |slow_by| WrongReason::Outside { slow_by });
+        assert_eq!(told.verdict, Verdict::Wrong(reason), "{step}");
+        assert_eq!(told.events, [EventKind::VerificationFailed(reason)]);
+        assert_eq!(told.guard.last_step, None);
+    }
+    let detail = EventKind::VerificationFailed(WrongReason::Outside { slow_by: -45 }).detail();
+    let words: Vec<_> = detail.iter().map(|(name, value)| format!("{name} {value:?}")).collect();
+    assert_eq!(words, ["reason Text(\"mismatch\")", "clock Text(\"fast\")", "seconds Number(45)"]);
+    guard.last_step = Some(here - 2);
+    let told = totp(&challenge, &guard, &code_of(here - 2), noon()).unwrap();
+    assert_eq!(told.verdict, Verdict::Wrong(WrongReason::Mismatch));
+}
+
 /// Such codes are rare: of this seed the steps 153567 and 153569 are the first that have one.
 #[test]
 fn w9_if_a_code_fits_several_steps_the_latest_counts() {

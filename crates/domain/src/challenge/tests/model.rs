@@ -203,6 +203,7 @@ proptest! {
                         id: ChallengeId::from_bytes(bytes),
                         expires_at: now.plus_seconds(600),
                         attempts_used: 0,
+                        wrong: WrongAttempts::default(),
                         verified_at: None,
                     };
                     real.guards[factor].open.admit(challenge.id, challenge.expires_at, now);

@@ -3,6 +3,9 @@
 //! The bulk is copied by a thread of its own, beside commits, for copying and its syncs take many times as long as a
 //! commit. What is committed meanwhile the writer copies itself, little enough to do between two batches; then the
 //! whole log is in the database, and the next commit begins it anew.
+//!
+//! The log is not cut to nothing when the server stops, though the next start would be quicker for it: cutting is not synced, and a
+//! beginning of the log that outlives a power cut by itself would be read as newer than the database.
 
 use super::{OpenError, connection::open_checkpointer, soundness::Soundness};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -73,7 +76,7 @@ impl Checkpoints {
             .name("store-copier".into())
             .spawn(move || {
                 while asked.recv().is_ok() {
-                    copy(&connection, PASSIVE, &judged);
+                    copy(&connection, &judged);
                     if finished.send(()).is_err() {
                         break;
                     }
@@ -87,27 +90,19 @@ impl Checkpoints {
     pub(super) fn after_commit(&mut self, writer: &Connection) {
         let pages = self.pages.load(Relaxed);
         if pages > self.bounds.most {
-            copy(writer, PASSIVE, &self.soundness);
+            copy(writer, &self.soundness);
         } else if self.bulk == Bulk::UnderWay && self.done.try_recv().is_ok() {
             self.bulk = Bulk::NotAsked;
-            copy(writer, PASSIVE, &self.soundness);
+            copy(writer, &self.soundness);
         } else if self.bulk == Bulk::NotAsked && pages > self.bounds.begin && self.ask.try_send(()).is_ok() {
             self.bulk = Bulk::UnderWay;
         }
     }
-
-    /// To be called after the last commit: the next start has no log to read.
-    pub(super) fn at_the_end(&self, writer: &Connection) {
-        copy(writer, "PRAGMA wal_checkpoint(TRUNCATE)", &self.soundness);
-    }
 }
 
-/// Copies what can be copied without waiting for anybody.
-const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
-
-/// Copies, and syncs the database.
-fn copy(connection: &Connection, pragma: &str, soundness: &Soundness) {
-    let copied = connection.prepare_cached(pragma).and_then(|mut pragma| {
+/// Copies what can be copied without waiting for anybody, and syncs the database.
+fn copy(connection: &Connection, soundness: &Soundness) {
+    let copied = connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)").and_then(|mut pragma| {
         // The answer is whether somebody stood in the way. Then it is tried again later.
         pragma.query_row([], |_| Ok(()))
     });

@@ -201,9 +201,6 @@ impl Thread {
             }
             self.checkpoints.after_commit(&self.connection);
         }
-        if self.soundness.holds() {
-            self.checkpoints.at_the_end(&self.connection);
-        }
     }
 
     fn run_batch(&mut self, batch: &mut Vec<Box<dyn Job>>) {
