@@ -197,20 +197,22 @@ fn compare(
         Proof::Totp(seed) => {
             let here = now.step();
             let window = Window { from: here.saturating_sub(1), to: here.saturating_add(1) };
-            // Always looked for, whichever code it is, so that the time taken tells nothing (I13).
+            let found = secrets::matching_step(seed, code, window);
+            if let Some(step) = found
+                && guard.last_step.is_none_or(|last| step > last)
+            {
+                return Verdict::Right(Accepted { step: Some(step) });
+            }
+            // Looked for after a replay too, so that the time taken does not tell it from any other wrong code (I13).
             let near = Window { from: here.saturating_sub(NEAR_STEPS), to: here.saturating_add(NEAR_STEPS) };
             let near = std::hint::black_box(secrets::matching_step(seed, code, near));
-            match secrets::matching_step(seed, code, window) {
-                None => Verdict::Wrong(
-                    // An old code that was used already says nothing about the phone's clock.
-                    near.filter(|step| guard.last_step.is_none_or(|last| *step > last))
-                        .map_or(WrongReason::Mismatch, |step| outside(step, now)),
-                ),
-                Some(step) if guard.last_step.is_some_and(|last| step <= last) => {
-                    Verdict::Wrong(WrongReason::Replay)
-                }
-                Some(step) => Verdict::Right(Accepted { step: Some(step) }),
-            }
+            Verdict::Wrong(match found {
+                Some(_) => WrongReason::Replay,
+                // An old code that was used already says nothing about the phone's clock.
+                None => near
+                    .filter(|step| guard.last_step.is_none_or(|last| *step > last))
+                    .map_or(WrongReason::Mismatch, |step| outside(step, now)),
+            })
         }
         Proof::Sent(ring, digest) => {
             if sent_code_digest(ring, challenge.id, code).ct_eq(digest).into() {
