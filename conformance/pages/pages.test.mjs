@@ -99,7 +99,7 @@ test("the reference tells the story in its order: enroll, challenge, verify", as
   const { page } = await open("/docs", desk);
   const routes = await page.$$eval("section .r", (all) => all.map((e) => e.textContent));
   await page.close();
-  assert.equal(routes.length, 9);
+  assert.equal(routes.length, 10);
   const at = (text) => routes.findIndex((route) => route.replaceAll("\u200b", "").includes(text));
   assert.ok(at("/factors/enroll") < at("/factors/{id}/challenge"), routes.join("\n"));
   assert.ok(at("/factors/{id}/challenge") < at("/challenges/{id}/verify"), routes.join("\n"));

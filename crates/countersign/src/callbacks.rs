@@ -3,7 +3,7 @@
 //! No API key opens it; each call has to be signed with the secret that its provider shares with us. Whoever cannot sign
 //! learns nothing, not even which providers there are.
 
-use crate::metrics::Deliveries;
+use crate::{metrics::Deliveries, providers::CALLBACKS};
 use api::extend;
 use app::{App, Failure};
 use axum::{
@@ -20,8 +20,6 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use store::steps::note_receipt::{NoteReceipt, Noted};
 use tokio::sync::Semaphore;
 
-/// The path under which a provider calls back.
-pub(crate) const PATH: &str = "/countersign/callbacks/";
 /// Bytes of a call's body. Providers send below one thousand.
 const BODY_MAX: usize = 16 * 1024;
 const BODY_WAIT: Duration = Duration::from_secs(5);
@@ -61,7 +59,7 @@ pub(crate) fn routes(
         let callbacks = Arc::clone(&callbacks);
         async move { callbacks.answer(&provider, request).await }
     };
-    Router::new().route(&format!("{PATH}{{provider}}"), any(answer))
+    Router::new().route(&format!("{CALLBACKS}{{provider}}"), any(answer))
 }
 
 /// The value of a header that is there once.

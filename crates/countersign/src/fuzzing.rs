@@ -1,7 +1,7 @@
 //! What the fuzz targets in `fuzz/` read a configuration with. Empty without the feature `fuzzing`, which nothing else
 //! switches on; with it, these are the binary's own modules.
 #![cfg(feature = "fuzzing")]
-#![allow(dead_code, unreachable_pub, reason = "only the reading is of use here")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "only the reading is of use here")]
 
 mod config;
 mod data_folder;

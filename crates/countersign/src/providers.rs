@@ -1,6 +1,6 @@
 //! The providers of a configuration: what they are, and the senders made of them.
 
-use crate::{callbacks, usage::wrong};
+use crate::usage::wrong;
 use delivery::{
     Credential, NoSender, Patience, Routing, Sender,
     generic::{self, Generic},
@@ -11,6 +11,9 @@ use delivery::{
 use domain::phone::Prefix;
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+/// The path under which a provider calls back.
+pub(crate) const CALLBACKS: &str = "/countersign/callbacks/";
 
 /// Which API a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -156,7 +159,7 @@ impl Provider {
     /// Where it calls back.
     pub(crate) fn callback_url(&self) -> Option<String> {
         let receipts = self.receipts.as_ref()?;
-        Some(format!("{}{}{}", receipts.public_url, callbacks::PATH, self.name))
+        Some(format!("{}{}{}", receipts.public_url, CALLBACKS, self.name))
     }
 
     fn receiver(&self) -> Result<Option<Arc<dyn Receiver>>, String> {
