@@ -28,7 +28,7 @@ pub(crate) enum GuardCommand {
         /// How far back: a span such as 7d, 12h or 30m
         #[arg(long, value_name = "SPAN", default_value = "7d")]
         since: String,
-        /// The rules: a file with a table [guard], also a whole configuration
+        /// The rules: a file with the table of the guard, also a whole configuration
         #[arg(long, value_name = "FILE")]
         rules: PathBuf,
         /// Name or id of the environment; needed if there are several
