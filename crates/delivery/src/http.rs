@@ -9,7 +9,9 @@ mod tls;
 
 pub(crate) use endpoint::Endpoint;
 pub use endpoint::public_url;
-pub(crate) use request::{Call, basic, by_status, encoded, form};
+#[cfg(test)]
+pub(crate) use request::form;
+pub(crate) use request::{Call, basic, by_status, encoded};
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::{

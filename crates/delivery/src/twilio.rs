@@ -2,11 +2,10 @@
 
 use crate::{
     Checking, Credential, Hindrance, Sender, Sending, Sent,
-    http::{Answer, Call, Client, Endpoint, basic, by_status, form},
+    http::{Answer, Call, Client, Endpoint, basic, by_status},
     message_id,
 };
 use domain::delivery::Delivery;
-use hyper::Method;
 use std::{path::Path, time::Duration};
 
 /// Where it is unless the configuration says otherwise.
@@ -84,14 +83,7 @@ impl Twilio {
             ("ValidityPeriod", &validity),
         ];
         fields.extend(callback.as_deref().map(|url| ("StatusCallback", url)));
-        let call = Call {
-            method: Method::POST,
-            path: self.path(""),
-            authorization: Some(self.authorization()),
-            content_type: Some("application/x-www-form-urlencoded"),
-            headers: Vec::new(),
-            body: form(&fields),
-        };
+        let call = Call::form(self.path(""), Some(self.authorization()), &fields);
         match call.run(&self.client).await {
             Ok(answer) => outcome(&answer),
             Err(fault) => fault.into(),

@@ -3,11 +3,10 @@
 use crate::{
     Checking, Credential, Hindrance, Sender, Sending, Sent,
     gsm::is_gsm,
-    http::{Answer, Call, Client, Endpoint, Fault, basic, by_status, form},
+    http::{Answer, Call, Client, Endpoint, Fault, basic, by_status},
     message_id,
 };
 use domain::delivery::Delivery;
-use hyper::Method;
 use serde_json::Value;
 use std::{path::Path, time::Duration};
 
@@ -67,14 +66,7 @@ impl Vonage {
                 ("status-report-req", "1"),
             ]);
         }
-        let call = Call {
-            method: Method::POST,
-            path: self.client.endpoint().path("/sms/json"),
-            authorization: None,
-            content_type: Some("application/x-www-form-urlencoded"),
-            headers: Vec::new(),
-            body: form(&fields),
-        };
+        let call = Call::form(self.client.endpoint().path("/sms/json"), None, &fields);
         match call.run(&self.client).await {
             Ok(answer) => outcome(&answer),
             Err(fault) => fault.into(),

@@ -1,18 +1,25 @@
 //! `[guard]`: which text messages are paid for.
 
+mod explained;
+mod tables;
+
+pub(crate) use explained::each_rule;
+pub(crate) use tables::GuardTable;
+
 use app::Guards;
 use domain::{
     guard::{
-        COUNTED_MAX, Caps, Countries, Country, Mode, Money, Prices, Ranges, Rule, Rules, TestNumber,
-        Unverified, Velocity,
+        COUNTED_MAX, Caps, Countries, Country, Mode, Money, Prices, Ranges, Rules, TestNumber, Unverified,
+        Velocity,
     },
     phone::{PhoneNumber, Prefix},
     settings::SmsLimits,
     time::Timestamp,
 };
+use explained::explained;
 use secrets::Code;
-use serde::Deserialize;
 use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, sync::Arc};
+use tables::{RulesTable, TestNumberTable, Word};
 
 /// Days for which messages are kept: a week to rehearse on, and the day that is not over.
 const KEEP_DAYS: (u32, RangeInclusive<u32>) = (8, 1..=62);
@@ -27,114 +34,6 @@ const PERCENT: (u32, RangeInclusive<u32>) = (20, 1..=100);
 /// The keys of `[guard.prices]` that are no prefixes.
 const USUAL: &str = "default";
 const CURRENCY: &str = "currency";
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Word {
-    Enforce,
-    Record,
-    Off,
-}
-
-impl From<Word> for Mode {
-    fn from(word: Word) -> Self {
-        match word {
-            Word::Enforce => Self::Enforce,
-            Word::Record => Self::Record,
-            Word::Off => Self::Off,
-        }
-    }
-}
-
-/// `[guard]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct GuardTable {
-    mode: Option<Word>,
-    keep_days: Option<u32>,
-    #[serde(default)]
-    prices: BTreeMap<String, String>,
-    countries: Option<CountriesTable>,
-    ranges: Option<RangesTable>,
-    velocity: Option<VelocityTable>,
-    unverified: Option<UnverifiedTable>,
-    caps: Option<CapsTable>,
-    #[serde(default)]
-    environments: BTreeMap<String, RulesTable>,
-    #[serde(default)]
-    test_numbers: Vec<TestNumberTable>,
-}
-
-/// `[guard.environments.NAME]`: what stands here stands in the place of the same table of `[guard]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RulesTable {
-    mode: Option<Word>,
-    countries: Option<CountriesTable>,
-    ranges: Option<RangesTable>,
-    velocity: Option<VelocityTable>,
-    unverified: Option<UnverifiedTable>,
-    caps: Option<CapsTable>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CountriesTable {
-    mode: Option<Word>,
-    #[serde(default)]
-    allowed: Vec<String>,
-    #[serde(default)]
-    denied: Vec<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RangesTable {
-    mode: Option<Word>,
-    #[serde(default)]
-    also: Vec<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct VelocityTable {
-    mode: Option<Word>,
-    number: Option<String>,
-    block: Option<String>,
-    country: Option<String>,
-    user: Option<String>,
-    address: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UnverifiedTable {
-    mode: Option<Word>,
-    window_minutes: Option<u32>,
-    texts: Option<u32>,
-    percent: Option<u32>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CapsTable {
-    mode: Option<Word>,
-    environment: Option<String>,
-    each_country: Option<String>,
-    #[serde(default)]
-    countries: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TestNumberTable {
-    environment: String,
-    number: String,
-    code: String,
-    until: String,
-    #[serde(default)]
-    live: bool,
-}
 
 /// What the tables come to.
 #[derive(Clone, Debug, Default)]
@@ -327,55 +226,6 @@ impl Guarding {
         let lines = all.map(|(name, rules)| format!("{name}: {}", explained(rules, &self.guards.currency)));
         format!("kept {} days; {}", self.guards.keep_days, lines.collect::<Vec<_>>().join("; "))
     }
-}
-
-/// The rules that are asked and have something to ask, each with its mode.
-pub(crate) fn each_rule(rules: &Rules, currency: &str) -> Vec<(Rule, Mode, String)> {
-    let names = |list: &[Country]| list.iter().map(Country::to_string).collect::<Vec<_>>().join(",");
-    let mut all = Vec::new();
-    let Countries { mode, allowed, denied } = &rules.countries;
-    let text = match (allowed.is_empty(), denied.is_empty()) {
-        (true, true) => String::new(),
-        (false, true) => format!("only {}", names(allowed)),
-        (true, false) => format!("not {}", names(denied)),
-        (false, false) => format!("only {}, not {}", names(allowed), names(denied)),
-    };
-    all.push((Rule::Countries, *mode, text));
-    let more = rules.ranges.also.iter().map(Prefix::to_string).collect::<Vec<_>>().join(",");
-    let more = if more.is_empty() { more } else { format!(" and {more}") };
-    all.push((Rule::Ranges, rules.ranges.mode, format!("premium, satellite{more}")));
-    let velocity = &rules.velocity;
-    for (rule, limits) in [
-        (Rule::NumberVelocity, &velocity.number),
-        (Rule::BlockVelocity, &velocity.block),
-        (Rule::CountryVelocity, &velocity.country),
-        (Rule::UserVelocity, &velocity.user),
-        (Rule::AddressVelocity, &velocity.address),
-    ] {
-        all.push((rule, velocity.mode, limits.as_ref().map(SmsLimits::to_string).unwrap_or_default()));
-    }
-    let Unverified { mode, window_seconds, texts, percent } = &rules.unverified;
-    let text = format!("from {texts} texts in {} minutes on, {percent} % of them", window_seconds / 60);
-    all.push((Rule::Unverified, *mode, text));
-    let caps = &rules.caps;
-    let amount = |money: &Money| format!("{money} {currency}");
-    all.push((Rule::EnvironmentCap, caps.mode, caps.environment.as_ref().map(amount).unwrap_or_default()));
-    let mut texts: Vec<_> = caps.countries.iter().map(|(code, m)| format!("{code} {}", amount(m))).collect();
-    texts.extend(caps.each_country.as_ref().map(|m| format!("each {}", amount(m))));
-    all.push((Rule::CountryCap, caps.mode, texts.join(", ")));
-    all.retain(|(_, mode, text)| *mode != Mode::Off && !text.is_empty());
-    all
-}
-
-fn explained(rules: &Rules, currency: &str) -> String {
-    let each = each_rule(rules, currency).into_iter();
-    let mut texts: Vec<_> =
-        each.map(|(rule, mode, text)| format!("{} {text} ({})", rule.word(), mode.word())).collect();
-    match rules.test_numbers.len() {
-        0 => {}
-        count => texts.push(format!("{count} test numbers")),
-    }
-    texts.join(", ")
 }
 
 #[cfg(test)]

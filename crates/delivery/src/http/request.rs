@@ -48,6 +48,13 @@ impl Call<'_> {
         Self { method, path, authorization, content_type: None, headers, body }
     }
 
+    /// A POST of a form.
+    pub(crate) fn form(path: String, authorization: Option<String>, fields: &[(&str, &str)]) -> Self {
+        let (method, headers, body) = (Method::POST, Vec::new(), form(fields));
+        let content_type = Some("application/x-www-form-urlencoded");
+        Self { method, path, authorization, content_type, headers, body }
+    }
+
     /// Sends it.
     pub(crate) async fn run(self, client: &Client) -> Result<Answer, Fault> {
         let unmade = |what: &str| Fault::NotTrusted(format!("a request cannot hold this {what}"));
